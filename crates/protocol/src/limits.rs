@@ -1,0 +1,41 @@
+//! The protocol's limits. They are memcached's unless a comment says that they are ours.
+
+/// Longest key in bytes.
+pub const KEY_MAX: usize = 250;
+
+/// Longest line of any command but `get` and `gets` that is waited for: an unterminated line beyond it closes the
+/// connection. A longer line whose end has already arrived is served.
+pub const LINE_MAX: usize = 2048;
+
+/// Longest unterminated `get` or `gets` line. This bound is ours, memcached has none: room for 100,000 keys of 40
+/// bytes, while no client can make one connection hold more.
+pub const GET_LINE_MAX: usize = 4 << 20;
+
+/// Longest data block that a command may announce: `INT_MAX - 2`, so that memcached's length with the CRLF fits an
+/// `int`. What the store takes (`-I`) is far less, and not the protocol's matter.
+pub const VALUE_LEN_MAX: u32 = 2_147_483_645;
+
+/// Smallest `cache_memlimit`, in megabytes.
+pub const MEMLIMIT_MIN_MB: u32 = 8;
+
+/// Largest `cache_memlimit`, in megabytes: beyond it the client has surely sent bytes.
+pub const MEMLIMIT_MAX_MB: u32 = 1_000_000_000;
+
+/// Slab classes that `stats cachedump` may name are below this number (`MAX_NUMBER_OF_SLAB_CLASSES`).
+pub const SLAB_CLASS_COUNT_MAX: u32 = 64;
+
+/// Highest verbosity; a higher one asked for is cut to it (`MAX_VERBOSITY_LEVEL`).
+pub const VERBOSITY_MAX: u32 = 2;
+
+/// Bytes of the shortest line taken for a command, its line end included.
+pub(crate) const LINE_MIN: usize = 4;
+
+/// Leading blanks tolerated when an unterminated line is asked whether it is a `get`.
+pub(crate) const LEADING_BLANKS_MAX: usize = 100;
+
+/// The CRLF after a data block.
+pub(crate) const BLOCK_END_LEN: u64 = 2;
+
+// A refused block is counted in u64 with its CRLF; memcached's own int must hold it too.
+const _: () = assert!(VALUE_LEN_MAX as u64 + BLOCK_END_LEN == i32::MAX as u64);
+const _: () = assert!(KEY_MAX < LINE_MAX && LINE_MAX < GET_LINE_MAX);

@@ -1,0 +1,5 @@
+//! The text protocol, from outside: cut into reads in every way, and against a twin.
+
+mod lines;
+mod split;
+mod twin;

@@ -1,0 +1,393 @@
+//! The decoder against a twin that is written for nothing but to be obviously right: it makes a list of the words and
+//! asks them one by one, with the standard library's own numbers.
+
+use crate::lines::{LINES, keys};
+use larder_protocol::limits::{
+    KEY_MAX, MEMLIMIT_MAX_MB, MEMLIMIT_MIN_MB, SLAB_CLASS_COUNT_MAX, VALUE_LEN_MAX, VERBOSITY_MAX,
+};
+use larder_protocol::text::{
+    self, Arith, Command, ErrorText, Get, GetVerb, Refused, StatsCommand, Status, Store, StoreVerb,
+};
+use proptest::prelude::*;
+
+/// The command of a line, with the keys if it is a get (and 0 for where they are).
+fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
+    let bare = line.strip_suffix(b"\n").expect("a line ends");
+    let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+    let words: Vec<&[u8]> = bare
+        .split(|&byte| byte == b' ')
+        .filter(|word| !word.is_empty())
+        .collect();
+    let noreply = words.last() == Some(&&b"noreply"[..]);
+    let refuse = |error, noreply, swallow| {
+        Command::Refused(Refused {
+            error,
+            noreply,
+            swallow,
+        })
+    };
+    let bad = refuse(ErrorText::BadFormat, false, 0);
+    let unknown = match words.last() {
+        Some(last) if words.len() > 1 && last.starts_with(b"HTTP/") => Command::Http,
+        _ => refuse(ErrorText::Error, noreply, 0),
+    };
+    if line.len() < 4 {
+        return (bad, vec![]);
+    }
+    if bare.starts_with(b" ") || words.is_empty() {
+        return (unknown, vec![]);
+    }
+    let args = &words[1..];
+    let least = match words[0] {
+        b"get" | b"gets" | b"delete" => 1,
+        b"gat" | b"gats" | b"incr" | b"decr" | b"touch" => 2,
+        b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas" => 4,
+        _ => 0,
+    };
+    if args.len() < least {
+        return (bad, vec![]);
+    }
+    let long = |key: &[u8]| key.len() > KEY_MAX;
+    let command = match words[0] {
+        b"get" | b"gets" | b"gat" | b"gats" => return twin_get(words[0], args),
+        b"set" => twin_store(StoreVerb::Set, args, noreply),
+        b"add" => twin_store(StoreVerb::Add, args, noreply),
+        b"replace" => twin_store(StoreVerb::Replace, args, noreply),
+        b"append" => twin_store(StoreVerb::Append, args, noreply),
+        b"prepend" => twin_store(StoreVerb::Prepend, args, noreply),
+        b"cas" => twin_store(StoreVerb::Cas, args, noreply),
+        b"incr" | b"decr" | b"touch" | b"delete" if long(args[0]) => {
+            refuse(ErrorText::BadFormat, noreply, 0)
+        }
+        b"incr" | b"decr" => match strict(args[1], 22, 0, u64::MAX.into()) {
+            Some(delta) => Command::Arith(Arith {
+                key: args[0],
+                delta: delta as u64,
+                incr: words[0] == b"incr",
+                noreply,
+            }),
+            None => refuse(ErrorText::InvalidDelta, noreply, 0),
+        },
+        b"touch" => match strict_i32(args[1]) {
+            Some(exptime) => Command::Touch {
+                key: args[0],
+                exptime,
+                noreply,
+            },
+            None => refuse(ErrorText::InvalidExptime, noreply, 0),
+        },
+        b"delete" => Command::Delete {
+            key: args[0],
+            noreply,
+        },
+        b"flush_all" if args.len() == usize::from(noreply) => {
+            Command::FlushAll { delay: 0, noreply }
+        }
+        b"flush_all" => match strict_i32(args[0]) {
+            Some(delay) => Command::FlushAll { delay, noreply },
+            None => refuse(ErrorText::InvalidFlushDelay, noreply, 0),
+        },
+        b"verbosity" => match args.first().and_then(|level| strict_u32(level)) {
+            Some(level) => Command::Verbosity {
+                level: level.min(VERBOSITY_MAX),
+                noreply,
+            },
+            None => refuse(ErrorText::BadFormat, noreply, 0),
+        },
+        b"cache_memlimit" => match args.first().and_then(|megabytes| strict_u32(megabytes)) {
+            None => refuse(ErrorText::Error, noreply, 0),
+            Some(megabytes) if megabytes < MEMLIMIT_MIN_MB => {
+                refuse(ErrorText::MemlimitTooSmall, noreply, 0)
+            }
+            Some(megabytes) if megabytes > MEMLIMIT_MAX_MB => {
+                refuse(ErrorText::MemlimitNotMegabytes, noreply, 0)
+            }
+            Some(megabytes) => Command::CacheMemlimit { megabytes, noreply },
+        },
+        b"shutdown" if args.is_empty() => Command::Shutdown {
+            graceful: false,
+            noreply,
+        },
+        b"shutdown" if args == [b"graceful"] => Command::Shutdown {
+            graceful: true,
+            noreply,
+        },
+        b"shutdown" => refuse(ErrorText::InvalidShutdownMode, noreply, 0),
+        b"refresh_certs" => Command::RefreshCerts { noreply },
+        b"version" => Command::Version,
+        b"quit" => Command::Quit,
+        b"mn" => Command::Mn,
+        b"stats" => Command::Stats(twin_stats(args)),
+        _ => unknown,
+    };
+    (command, vec![])
+}
+
+fn twin_get<'a>(verb: &[u8], args: &[&'a [u8]]) -> (Command<'a>, Vec<Vec<u8>>) {
+    let refuse = |error| {
+        (
+            Command::Refused(Refused {
+                error,
+                noreply: false,
+                swallow: 0,
+            }),
+            vec![],
+        )
+    };
+    let (verb, exptime, keys) = match verb {
+        b"get" => (GetVerb::Get, Some(0), args),
+        b"gets" => (GetVerb::Gets, Some(0), args),
+        b"gat" => (GetVerb::Gat, strict_i32(args[0]), &args[1..]),
+        _ => (GetVerb::Gats, strict_i32(args[0]), &args[1..]),
+    };
+    let Some(exptime) = exptime else {
+        return refuse(ErrorText::InvalidExptime);
+    };
+    if keys.iter().any(|key| key.len() > KEY_MAX) {
+        return refuse(ErrorText::BadFormat);
+    }
+    (
+        Command::Get(Get {
+            verb,
+            exptime,
+            keys_at: 0,
+        }),
+        keys.iter().map(|key| key.to_vec()).collect(),
+    )
+}
+
+fn twin_store<'a>(verb: StoreVerb, args: &[&'a [u8]], noreply: bool) -> Command<'a> {
+    let Some(value_len) = strict_u32(args[3]).filter(|&len| len <= VALUE_LEN_MAX) else {
+        return Command::Refused(Refused {
+            error: ErrorText::BadFormat,
+            noreply: false,
+            swallow: 0,
+        });
+    };
+    let cas = match verb {
+        StoreVerb::Cas => args
+            .get(4)
+            .and_then(|cas| strict(cas, 22, 0, u64::MAX.into())),
+        _ => Some(0),
+    };
+    let flags = c_integer(args[1]).filter(|flags| (0..=u64::MAX.into()).contains(flags));
+    let exptime =
+        c_integer(args[2]).filter(|exptime| (i64::MIN.into()..=i64::MAX.into()).contains(exptime));
+    match (flags, exptime, cas) {
+        (Some(flags), Some(exptime), Some(cas)) if args[0].len() <= KEY_MAX => {
+            Command::Store(Store {
+                verb,
+                key: args[0],
+                flags: flags as u32,
+                exptime: exptime as i32,
+                value_len,
+                cas: cas as u64,
+                noreply,
+            })
+        }
+        _ => {
+            let swallow = u64::from(value_len) + 2;
+            Command::Refused(Refused {
+                error: ErrorText::BadFormat,
+                noreply,
+                swallow,
+            })
+        }
+    }
+}
+
+fn twin_stats(args: &[&[u8]]) -> StatsCommand {
+    match args {
+        [] => StatsCommand::General,
+        [b"settings", ..] => StatsCommand::Settings,
+        [b"items", ..] => StatsCommand::Items,
+        [b"slabs", ..] => StatsCommand::Slabs,
+        [b"larder", ..] => StatsCommand::Larder,
+        [b"conns", ..] => StatsCommand::Conns,
+        [b"sizes", ..] => StatsCommand::Sizes,
+        [b"reset", ..] => StatsCommand::Reset,
+        [b"detail", b"on", ..] => StatsCommand::DetailOn,
+        [b"detail", b"off", ..] => StatsCommand::DetailOff,
+        [b"detail", b"dump", ..] => StatsCommand::DetailDump,
+        [b"detail", ..] => StatsCommand::DetailUsage,
+        [b"cachedump", class, limit, ..] => match (strict_u32(class), strict_u32(limit)) {
+            (Some(SLAB_CLASS_COUNT_MAX..), Some(_)) => {
+                StatsCommand::CachedumpBad(ErrorText::IllegalSlabId)
+            }
+            (Some(class), Some(limit)) => StatsCommand::Cachedump { class, limit },
+            _ => StatsCommand::CachedumpBad(ErrorText::BadFormat),
+        },
+        [b"cachedump", ..] => StatsCommand::CachedumpBad(ErrorText::BadLine),
+        _ => StatsCommand::Unknown,
+    }
+}
+
+fn strict(word: &[u8], len_max: usize, min: i128, max: i128) -> Option<i128> {
+    let word = std::str::from_utf8(word).ok()?;
+    if word.len() > len_max || word.contains('+') || (word.contains('-') && min == 0) {
+        return None;
+    }
+    word.parse()
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+}
+
+fn strict_u32(word: &[u8]) -> Option<u32> {
+    strict(word, 11, 0, u32::MAX.into())?.try_into().ok()
+}
+
+fn strict_i32(word: &[u8]) -> Option<i32> {
+    strict(word, 11, i32::MIN.into(), i32::MAX.into())?
+        .try_into()
+        .ok()
+}
+
+fn c_integer(word: &[u8]) -> Option<i128> {
+    let text: String = word.iter().map(|&byte| char::from(byte)).collect();
+    let text = text.trim_start_matches([' ', '\t', '\x0b', '\x0c', '\r']);
+    let text = text.split(['\0', ' ', '\t', '\x0b', '\x0c', '\r']).next()?;
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // Too many digits for an i128 are too many for C's 64 bits as well.
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        None
+    } else {
+        text.parse().ok()
+    }
+}
+
+/// Decodes `line` with and without bytes behind it and compares with the twin.
+fn check(line: &[u8]) {
+    let (expected, expected_keys) = twin(line);
+    for behind in [&b""[..], b"\n", b"get behind\r\n"] {
+        let buf = [line, behind].concat();
+        let Status::Complete { line_len, command } = text::decode(&buf, 0) else {
+            panic!("{} is a line", line.escape_ascii());
+        };
+        assert_eq!(line_len, line.len(), "{}", line.escape_ascii());
+        let (command, keys) = match command {
+            Command::Get(get) => (
+                Command::Get(Get { keys_at: 0, ..get }),
+                keys(&buf, get.keys_at),
+            ),
+            command => (command, vec![]),
+        };
+        assert_eq!(command, expected, "{}", line.escape_ascii());
+        assert_eq!(keys, expected_keys, "{}", line.escape_ascii());
+    }
+}
+
+#[test]
+fn lines_of_the_split_test() {
+    for stream in LINES {
+        for line in stream.split_inclusive(|&byte| byte == b'\n') {
+            check(line);
+        }
+    }
+}
+
+#[test]
+fn keys_at_the_limit() {
+    for len in [KEY_MAX - 1, KEY_MAX, KEY_MAX + 1, 2 * KEY_MAX + 1] {
+        let key = "k".repeat(len);
+        for line in [
+            format!("get {key}\r\n"),
+            format!("gets a {key} b\r\n"),
+            format!("get   {key}   \n"),
+            format!("gat x {key}\r\n"),
+            format!("gat 1 {}{key} b\r\n", "short ".repeat(100)),
+            format!("set {key} 0 0 5 noreply\r\n"),
+            format!("set {key} 0 0 x noreply\r\n"),
+            format!("incr {key} 1\r\n"),
+            format!("delete {key} noreply\r\n"),
+            format!("touch {key} x\r\n"),
+        ] {
+            check(line.as_bytes());
+        }
+    }
+}
+
+/// A word that is something somewhere.
+fn word() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(
+        [
+            "get gets gat gats set add replace append prepend cas incr decr delete touch flush_all version verbosity",
+            "quit mn cache_memlimit shutdown graceful stats detail on off dump cachedump items reset refresh_certs",
+            "noreply HTTP/1.0 0 1 64 -1 +1 -0 007 4294967295 4294967296 2147483645 2147483646 2147483648 -2147483648",
+            "18446744073709551615 18446744073709551616 9223372036854775808 -9223372036854775808 1x 5\tz \t5 5\0 a\r \r",
+            "00000000001 000000000001 0000000000000000000001 00000000000000000000001 123456789 1234567890 + -",
+        ]
+        .join(" ")
+        .split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect::<Vec<_>>(),
+    );
+    let key = prop::collection::vec(
+        prop::sample::select(&b"key:0123\x80\xff\x01\t\r\0"[..]),
+        1..24,
+    );
+    let long = (245..260_usize).prop_map(|len| vec![b'k'; len]);
+    prop_oneof![20 => known, 6 => key, 1 => long]
+}
+
+/// Words between runs of blanks, behind a verb more often than not.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let verb = prop::sample::select(
+        &[
+            "",
+            "get ",
+            "gats ",
+            "set ",
+            "set k ",
+            "cas k 0 0 1 ",
+            "set k 0 0 ",
+            "incr k ",
+            "touch k ",
+            "stats ",
+        ][..],
+    );
+    let words = prop::collection::vec((word(), 1..3_usize), 0..8);
+    (verb, words, 0..3_usize, any::<bool>()).prop_map(|(verb, words, trailing, bare)| {
+        let mut line = verb.as_bytes().to_vec();
+        let mut blanks = 0;
+        for (word, after) in words {
+            line.extend(std::iter::repeat_n(b' ', blanks));
+            line.extend(word);
+            blanks = after;
+        }
+        line.extend(std::iter::repeat_n(b' ', trailing));
+        line.extend_from_slice(if bare { b"\n" } else { b"\r\n" });
+        line
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_of_words(line in line()) {
+        check(&line);
+    }
+
+    #[test]
+    fn lines_with_a_byte_changed(line in line(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut line = line;
+        let at = at.index(line.len());
+        if byte != b'\n' && at + 1 < line.len() {
+            line[at] = byte;
+            check(&line);
+        }
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), searched in 0..250_usize, at in any::<usize>()) {
+        // Whatever it says, it says it without a panic, also to offsets that mean nothing.
+        let _ = text::decode(&bytes, 0);
+        let _ = text::decode(&bytes, searched);
+        let _ = text::decode(&bytes, at);
+        let _ = text::next_key(&bytes, at);
+        let _ = keys(&bytes, searched);
+        let mut line: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\n').collect();
+        line.push(b'\n');
+        check(&line);
+    }
+}
