@@ -1,0 +1,147 @@
+//! incr and decr: numbers kept as decimal text.
+
+use crate::hash::KeyHash;
+use crate::item::{Item, ItemMut};
+use crate::shard::{Moment, Shard};
+
+/// What came of incr or decr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arith {
+    /// The new number.
+    Value(u64),
+    /// No such item.
+    NotFound,
+    /// The value is no number that memcached would count with.
+    NonNumeric,
+    /// A longer number found no memory.
+    NoMemory,
+}
+
+impl Shard {
+    /// Adds to a number, wrapping at 2^64, or takes from it, stopping at 0. Client flags and exptime stay.
+    ///
+    /// A number that is not longer than the old text is written over it, and blanks fill the rest, as memcached does.
+    pub fn arith(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        delta: u64,
+        incr: bool,
+        at: Moment<'_>,
+    ) -> Arith {
+        let Some(id) = self.lookup(hash, key, at.now) else {
+            return Arith::NotFound;
+        };
+        let item = Item::new(self.slab.pages.chunk(id));
+        if item.chunked() {
+            return Arith::NonNumeric;
+        }
+        let Some(old) = parse_number(item.value()) else {
+            return Arith::NonNumeric;
+        };
+        let old_len = item.value_len() as usize;
+        let new = if incr {
+            old.wrapping_add(delta)
+        } else {
+            old.saturating_sub(delta)
+        };
+        let mut digits = [0; 20];
+        let text = write_number(new, &mut digits);
+        let stats = self.slab.stats_of(id);
+        if incr {
+            stats.incr_hits += 1;
+        } else {
+            stats.decr_hits += 1;
+        }
+        if text.len() > old_len {
+            let Some((new_id, _)) = self.rewrite(hash, id, text.len(), at) else {
+                return Arith::NoMemory;
+            };
+            ItemMut(self.slab.pages.chunk_mut(new_id)).value_room()[..text.len()]
+                .copy_from_slice(text);
+            self.tallies.total_items += 1;
+            return Arith::Value(new);
+        }
+        let cas = self.unique(at);
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.set_cas(cas);
+        item.set_accessed(at.now);
+        let room = item.value_room();
+        room[..text.len()].copy_from_slice(text);
+        room[text.len()..old_len].fill(b' ');
+        Arith::Value(new)
+    }
+}
+
+/// The number in a stored value, read as C's strtoull does: blanks and one `+` before it are skipped, and white space
+/// or the end must follow. A sign of minus is no number, nor is one above 2^64 − 1.
+fn parse_number(value: &[u8]) -> Option<u64> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = value.iter().position(|byte| !is_space(byte))?;
+    let text = &value[start..];
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 || text.get(digits).is_some_and(|byte| !is_space(byte)) {
+        return None;
+    }
+    text[..digits].iter().try_fold(0u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+fn write_number(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_memcached_reads_them() {
+        let table: [(&[u8], Option<u64>); 16] = [
+            (b"0", Some(0)),
+            (b"00012", Some(12)),
+            (b" 12", Some(12)),
+            (b"12 abc", Some(12)),
+            (b"12\t", Some(12)),
+            (b"+5", Some(5)),
+            (b"18446744073709551615", Some(u64::MAX)),
+            (b"18446744073709551616", None),
+            (b"12abc", None),
+            (b"1.5", None),
+            (b"0x10", None),
+            (b"", None),
+            (b" ", None),
+            (b"-1", None),
+            (b"++1", None),
+            (b"+ 1", None),
+        ];
+        for (text, number) in table {
+            assert_eq!(
+                parse_number(text),
+                number,
+                "{:?}",
+                String::from_utf8_lossy(text)
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 7, 10, 12345, u64::MAX] {
+            assert_eq!(
+                write_number(number, &mut [0; 20]),
+                number.to_string().as_bytes()
+            );
+        }
+    }
+}

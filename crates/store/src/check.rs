@@ -1,0 +1,171 @@
+//! The whole-store consistency check: every chunk is free, an item's, a chain's, or an orphan's, exactly once.
+//!
+//! Called by the model test after each step; it costs as much as the store holds.
+
+use std::collections::HashSet;
+
+use crate::item::{self, ChunkState, Item, Piece};
+use crate::list::List;
+use crate::page::ChunkId;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Says what is wrong with the shard, if anything is.
+    ///
+    /// # Errors
+    /// The first inconsistency found, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let linked = self.check_index()?;
+        self.check_chains(&linked)?;
+        self.check_pages(&linked)
+    }
+
+    fn check_index(&self) -> Result<HashSet<u32>, String> {
+        let mut linked = HashSet::new();
+        let mut bytes = 0;
+        for id in self.index.iter() {
+            if !self.is_linked(id) {
+                return Err(format!("the index knows {id:?}, which is no item"));
+            }
+            if !linked.insert(id.0) {
+                return Err(format!("the index knows {id:?} twice"));
+            }
+            let item = Item::new(self.slab.pages.chunk(id));
+            bytes += item.size() as u64;
+            let found = self.index.find(self.hash_of(id), |other| other == id);
+            if found != Some(id) {
+                return Err(format!("{id:?} is in the wrong place of the index"));
+            }
+        }
+        if linked.len() != self.index.len() || bytes != self.tallies.bytes {
+            return Err(format!(
+                "the index counts {} items and {} bytes, and holds {} and {bytes}",
+                self.index.len(),
+                self.tallies.bytes,
+                linked.len()
+            ));
+        }
+        Ok(linked)
+    }
+
+    fn check_chains(&self, linked: &HashSet<u32>) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        for (number, chain) in &self.chains {
+            let mut length = 0;
+            let (mut id, mut last) = (chain.first, ChunkId::NONE);
+            while id != ChunkId::NONE {
+                let bytes = self.slab.pages.chunk(id);
+                if item::state(bytes) != ChunkState::Piece || Piece(bytes).chain() != number {
+                    return Err(format!(
+                        "chain {number} leads to {id:?}, which is no piece of it"
+                    ));
+                }
+                if !seen.insert(id.0) {
+                    return Err(format!("{id:?} is in two chains"));
+                }
+                length += Piece(bytes).len();
+                (last, id) = (id, Piece(bytes).next());
+            }
+            if chain.first != ChunkId::NONE && last != chain.last {
+                return Err(format!("chain {number} ends elsewhere than it says"));
+            }
+            if chain.head != ChunkId::NONE {
+                let head = Item::new(self.slab.pages.chunk(chain.head));
+                let known = linked.contains(&chain.head.0) || head.state() == ChunkState::Orphan;
+                if !known
+                    || !head.chunked()
+                    || head.chain() != number
+                    || head.value_len() as usize != length
+                {
+                    return Err(format!(
+                        "chain {number} and its head {:?} disagree",
+                        chain.head
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pages(&self, linked: &HashSet<u32>) -> Result<(), String> {
+        let (mut in_rings, mut items, mut pieces) = (0, 0, 0);
+        for (class, entry) in self.slab.classes() {
+            let partial = self.list(&entry.partial);
+            let ring = self.list(&entry.ring);
+            let mut used_chunks = 0;
+            for &id in &ring {
+                let page = self.slab.pages.page(id);
+                let states = (0..page.fresh as usize).map(|index| ChunkId::new(id, index));
+                let states: Vec<_> = states
+                    .map(|id| (id, item::state(self.slab.pages.chunk(id))))
+                    .collect();
+                let free = states
+                    .iter()
+                    .filter(|(_, state)| *state == ChunkState::Free)
+                    .count();
+                let used = states.len() - free;
+                if page.class != class || used != page.used as usize || used == 0 {
+                    return Err(format!(
+                        "page {id} of {class:?} has {used} chunks in use and says {}",
+                        page.used
+                    ));
+                }
+                if free != self.slab.pages.count_free_list(id)
+                    || partial.contains(&id) == page.full()
+                {
+                    return Err(format!(
+                        "the free chunks of page {id} are not where they should be"
+                    ));
+                }
+                used_chunks += used as u64;
+                items += states
+                    .iter()
+                    .filter(|(id, state)| *state == ChunkState::Item && linked.contains(&id.0))
+                    .count();
+                pieces += states
+                    .iter()
+                    .filter(|(_, state)| *state == ChunkState::Piece)
+                    .count();
+            }
+            if used_chunks != entry.stats.used_chunks || ring.len() as u64 != entry.stats.pages {
+                return Err(format!(
+                    "{class:?} counts {} chunks in use and has {used_chunks}",
+                    entry.stats.used_chunks
+                ));
+            }
+            in_rings += ring.len();
+        }
+        let chained: usize = self
+            .chains
+            .iter()
+            .map(|(_, chain)| self.chain_len(chain.first))
+            .sum();
+        if items != linked.len() || pieces != chained {
+            return Err(format!(
+                "{items} items and {pieces} pieces in pages, {} and {chained} known",
+                linked.len()
+            ));
+        }
+        let held = in_rings + self.slab.empty_pages() + self.slab.buried_pages();
+        if held != self.slab.pages.mapped() {
+            return Err(format!(
+                "{} pages are mapped and {held} are accounted for",
+                self.slab.pages.mapped()
+            ));
+        }
+        Ok(())
+    }
+
+    fn chain_len(&self, mut id: ChunkId) -> usize {
+        let mut count = 0;
+        while id != ChunkId::NONE {
+            count += 1;
+            id = Piece(self.slab.pages.chunk(id)).next();
+        }
+        count
+    }
+
+    fn list(&self, list: &List) -> Vec<u32> {
+        std::iter::successors(list.first(), |&id| list.after(&self.slab.pages, id)).collect()
+    }
+}

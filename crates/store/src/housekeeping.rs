@@ -1,0 +1,92 @@
+//! A shard's own work, done by its owner between turns, and the pages it is granted.
+//!
+//! The process has one count of pages; a shard may hold as many as it was granted, the index counted in. It asks for
+//! none itself: who borrows the shard sees [`Shard::spare_pages`] and grants what there is.
+
+use crate::index::Index;
+use crate::item::{Item, RelTime};
+use crate::shard::Shard;
+
+/// Segments of an index joined within one step.
+const JOINS_PER_STEP: usize = 4;
+/// Pages given back to the system within one step.
+const UNMAPS_PER_STEP: usize = 16;
+
+impl Shard {
+    /// Pages of its grant that the shard does not use, or that hold nothing.
+    #[inline]
+    pub fn spare_pages(&self) -> usize {
+        (self.slab.grant + self.slab.empty_pages()).saturating_sub(self.slab.charged())
+    }
+
+    /// Pages that the shard may hold, the index counted in.
+    pub fn granted(&self) -> usize {
+        self.slab.grant
+    }
+
+    /// Lets the shard hold this many pages more.
+    pub fn grant(&mut self, pages: usize) {
+        self.slab.grant += pages;
+    }
+
+    /// Takes back what of the grant is not used, but for `keep` pages. Returns how many pages that is.
+    pub fn take_back(&mut self, keep: usize) -> usize {
+        let surplus = self.slab.grant.saturating_sub(self.slab.charged() + keep);
+        self.slab.grant -= surplus;
+        surplus
+    }
+
+    /// Makes the shard give up `pages` of its grant, evicting what is on them. Returns how many it could.
+    pub fn give_up(&mut self, pages: usize, now: RelTime) -> usize {
+        for given in 0..pages {
+            let spare = self.slab.charged() < self.slab.grant;
+            if !spare && !(self.slab.unmap_any() || self.config.evictions && self.shed_page(now)) {
+                return given;
+            }
+            self.slab.grant -= 1;
+        }
+        pages
+    }
+
+    /// Does a bounded share of the work that waits: gives back dead chunks, indexes and pages, joins sparse index
+    /// segments, expires. `budget` is in chunks looked at. True if more waits.
+    pub fn step(&mut self, budget: usize, now: RelTime) -> bool {
+        self.reap();
+        if let Some(dead) = self.dead_indexes.last_mut()
+            && !dead.drop_block()
+        {
+            self.dead_indexes.pop();
+        }
+        self.join_segments();
+        self.charge_index();
+        let crawling = self.crawl(budget, now);
+        let mut unmaps = UNMAPS_PER_STEP;
+        while unmaps > 0 && self.slab.has_surplus() && self.slab.unmap_surplus() {
+            unmaps -= 1;
+        }
+        crawling
+            || unmaps == 0
+            || !self.doomed.is_empty()
+            || !self.dead_indexes.is_empty()
+            || self.index.sparse()
+    }
+
+    fn join_segments(&mut self) {
+        let Self {
+            index,
+            slab,
+            hasher,
+            ..
+        } = self;
+        for _ in 0..JOINS_PER_STEP {
+            if index.sparse() {
+                index.join(|id| hasher.hash(Item::new(slab.pages.chunk(id)).key()));
+            }
+        }
+    }
+
+    /// Bytes of the index and of those not yet dropped.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.index.bytes() + self.dead_indexes.iter().map(Index::bytes).sum::<usize>()
+    }
+}

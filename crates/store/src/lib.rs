@@ -1,0 +1,62 @@
+//! One shard of the cache: slab pages, items, index, eviction, expiry.
+//!
+//! A [`Shard`] is a plain value. It does no I/O, starts no threads and asks nobody for the time: the second is an
+//! argument, CAS uniques come from a sequence that is an argument, and memory is granted from outside, page by page.
+//!
+//! ```
+//! use std::cell::Cell;
+//! use larder_store::{KeyHasher, Moment, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques, Value};
+//!
+//! struct Count(Cell<u64>);
+//! impl Uniques for Count {
+//!     fn next(&self) -> u64 {
+//!         self.0.set(self.0.get() + 1);
+//!         self.0.get()
+//!     }
+//! }
+//!
+//! let hasher = KeyHasher::new();
+//! let mut shard = Shard::new(ShardConfig::default(), hasher.clone());
+//! shard.grant(64); // a mebibyte of 16 KiB pages
+//! let uniques = Count(Cell::new(0));
+//! let at = Moment { now: 2, uniques: &uniques };
+//! let request = StoreRequest { verb: StoreVerb::Set, key: b"name", flags: 0, exptime: 0 };
+//! let stored = shard.store(hasher.hash(b"name"), &request, Value::Bytes(b"larder"), at);
+//! assert_eq!(stored, Stored::Stored(1));
+//! assert_eq!(shard.get(hasher.hash(b"name"), b"name", 2, |found| found.value_len()), Some(Ok(6)));
+//! ```
+//!
+//! The way down: [`shard`] (the state; look up, link, take out) → [`write`], [`arith`], [`large`] (what commands do) →
+//! [`evict`], [`expire`], [`housekeeping`] (where memory comes from and goes to) → [`index`] and [`slab`] → [`page`]
+//! and [`item`] (bytes).
+
+mod arith;
+mod check;
+mod class;
+mod evict;
+mod expire;
+mod hash;
+mod housekeeping;
+mod index;
+mod item;
+mod large;
+mod limits;
+mod list;
+mod page;
+mod report;
+mod shard;
+mod slab;
+mod stats;
+mod write;
+
+pub use arith::Arith;
+pub use hash::{KeyHash, KeyHasher};
+pub use item::RelTime;
+pub use large::{NoMemory, Pending, Pin, Revoked};
+pub use limits::{
+    BORROW_COPY_MAX, ITEM_SIZE_LIMIT, KEY_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, page_bytes_for,
+};
+pub use report::ItemInfo;
+pub use shard::{Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
+pub use stats::{ClassStats, StoreStats};
+pub use write::{StoreRequest, StoreVerb, Stored, Value};

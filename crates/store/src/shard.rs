@@ -1,0 +1,443 @@
+//! One shard: the whole store for the keys of one hash partition.
+//!
+//! All of it is plain data under `&mut self`: no locks, no clock, no I/O. Who may call when is the runtime's matter.
+//! This file holds the state and what the other files share: looking up, linking, taking out.
+
+use slab::Slab as Numbered;
+
+use crate::hash::{KeyHash, KeyHasher};
+use crate::index::Index;
+use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
+use crate::large::{Chain, PinEntry};
+use crate::limits::PAGE_BYTES_MIN;
+use crate::page::{ChunkId, PageId};
+use crate::slab::Slab;
+
+/// How a shard is to behave; the same for all shards of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardConfig {
+    /// Bytes of a page, see [`crate::page_bytes_for`].
+    pub page_bytes: usize,
+    /// Largest item in bytes, counted as memcached counts (`-I`), see [`Self::fits`].
+    pub item_size_max: u32,
+    /// Whether live items may be evicted to make room (off by `-M`).
+    pub evictions: bool,
+    /// Whether items get a CAS unique (off by `-C`: all are 0).
+    pub cas: bool,
+    /// Whether items are counted by size, for `stats sizes`.
+    pub track_sizes: bool,
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        Self {
+            page_bytes: PAGE_BYTES_MIN,
+            item_size_max: 1 << 20,
+            evictions: true,
+            cas: true,
+            track_sizes: false,
+        }
+    }
+}
+
+impl ShardConfig {
+    /// Whether an item may be stored under `-I`, by memcached's own reckoning (48 bytes of header, 8 for the CAS
+    /// unique, the key and a zero byte, 4 for client flags, the value and its line end), so that a value which
+    /// memcached takes is taken here.
+    pub fn fits(&self, key_len: usize, flags: u32, value_len: u32) -> bool {
+        let cas = if self.cas { 8 } else { 0 };
+        let front = 48 + cas + key_len as u64 + 1 + if flags == 0 { 0 } else { 4 };
+        front + u64::from(value_len) + 2 <= u64::from(self.item_size_max)
+    }
+}
+
+/// Where CAS uniques come from: one sequence for the whole process, so that they tell the order of all stores.
+pub trait Uniques {
+    /// The next number; never 0, never the same twice.
+    fn next(&self) -> u64;
+}
+
+/// What the moment of a command is to the store.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// The present second.
+    pub now: RelTime,
+    /// The process's sequence of CAS uniques.
+    pub uniques: &'a dyn Uniques,
+}
+
+/// Numbers that are not kept per slab class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tallies {
+    pub(crate) total_items: u64,
+    pub(crate) bytes: u64,
+    pub(crate) get_expired: u64,
+    pub(crate) pages_moved: u64,
+    pub(crate) items_rescued: u64,
+    pub(crate) page_move_evictions: u64,
+    pub(crate) pins_revoked: u64,
+    pub(crate) pending_bytes: u64,
+    /// Bytes of values that nobody can find any more but somebody still reads.
+    pub(crate) orphan_bytes: u64,
+}
+
+/// One hash partition of the cache.
+pub struct Shard {
+    pub(crate) config: ShardConfig,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) slab: Slab,
+    pub(crate) index: Index,
+    /// Indexes of before a flush, dropped block by block.
+    pub(crate) dead_indexes: Vec<Index>,
+    /// The chunked items' pieces, and values on their way in.
+    pub(crate) chains: Numbered<Chain>,
+    /// Chains whose item is gone, given back piece by piece.
+    pub(crate) doomed: Vec<usize>,
+    /// Values on their way in.
+    pub(crate) pending_values: usize,
+    pub(crate) pins: Numbered<PinEntry>,
+    pub(crate) pin_generation: u64,
+    /// An item that eviction must leave alone while it is being rewritten.
+    pub(crate) guard: ChunkId,
+    /// Another, while it is being moved.
+    pub(crate) moving: ChunkId,
+    pub(crate) tallies: Tallies,
+    /// Items by size in steps of 32 bytes, if they are to be counted.
+    pub(crate) sizes: Vec<u64>,
+    /// The page that the crawler looks at next, and when its last pass began.
+    pub(crate) crawl_at: PageId,
+    pub(crate) crawl_began: RelTime,
+}
+
+/// A value that was found, shown to whoever asked for it.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    item: Item<'a>,
+    /// Where to find the pieces of a chunked item.
+    pieces: Option<(&'a Shard, Place)>,
+}
+
+/// Names a chunked item for the moment, see [`Shard::pin`].
+#[derive(Clone, Copy, Debug)]
+pub struct Place(pub(crate) ChunkId);
+
+impl<'a> Found<'a> {
+    /// The number that the client stored with the value.
+    #[inline]
+    pub fn flags(&self) -> u32 {
+        self.item.flags()
+    }
+    /// The item's CAS unique; 0 when they are switched off.
+    #[inline]
+    pub fn cas(&self) -> u64 {
+        self.item.cas()
+    }
+    /// The item's key.
+    #[inline]
+    pub fn key(&self) -> &'a [u8] {
+        self.item.key()
+    }
+    /// The 32 bytes in memory that the key begins, if there are as many.
+    #[inline]
+    pub fn key_block(&self) -> Option<&'a [u8; 32]> {
+        self.item.key_block()
+    }
+    /// Bytes of the value.
+    #[inline]
+    pub fn value_len(&self) -> u32 {
+        self.item.value_len()
+    }
+    /// Where the item is, for [`Shard::pin`]; none for a value that lies in one piece.
+    pub fn place(&self) -> Option<Place> {
+        self.pieces.map(|(_, place)| place)
+    }
+    /// Copies the whole value behind `out`. For values above [`crate::BORROW_COPY_MAX`] use [`Shard::pin`].
+    #[inline]
+    pub fn copy_value(&self, out: &mut Vec<u8>) {
+        match self.pieces {
+            None => out.extend_from_slice(self.item.value()),
+            Some((shard, _)) => shard.copy_chain(self.item, out),
+        }
+    }
+}
+
+/// What [`Shard::touch`] is to do beside giving the item a new exptime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Nothing more: `touch`.
+    Only,
+    /// It is a fetch too: `gat`.
+    Fetch,
+}
+
+impl Shard {
+    /// An empty shard that may hold nothing until it is granted pages.
+    pub fn new(config: ShardConfig, hasher: KeyHasher) -> Self {
+        Self {
+            config,
+            hasher,
+            slab: Slab::new(config.page_bytes),
+            index: Index::new(),
+            dead_indexes: Vec::new(),
+            chains: Numbered::new(),
+            doomed: Vec::new(),
+            pending_values: 0,
+            pins: Numbered::new(),
+            pin_generation: 0,
+            guard: ChunkId::NONE,
+            moving: ChunkId::NONE,
+            tallies: Tallies::default(),
+            sizes: Vec::new(),
+            crawl_at: 0,
+            crawl_began: 0,
+        }
+    }
+
+    /// Fetches an item and counts it as used. One that lies in one piece is shown to `then`; of a chunked one the place
+    /// is given, for [`Self::at`].
+    #[inline(always)]
+    pub fn get<R>(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        now: RelTime,
+        then: impl FnOnce(Found<'_>) -> R,
+    ) -> Option<Result<R, Place>> {
+        let id = self.find::<true>(hash, key)?;
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
+        let item = Item::new(chunk);
+        if item.expired(now) {
+            self.expire(hash, id);
+            return None;
+        }
+        stats.get_hits += 1;
+        ItemMut(chunk).fetch(now);
+        let item = Item::new(chunk);
+        if item.chunked() {
+            return Some(Err(Place(id)));
+        }
+        Some(Ok(then(Found { item, pieces: None })))
+    }
+
+    /// A chunked item that was found just now.
+    pub fn at(&self, place: Place) -> Found<'_> {
+        Found {
+            item: Item::new(self.slab.pages.chunk(place.0)),
+            pieces: Some((self, place)),
+        }
+    }
+
+    /// Gives an item a new exptime; its CAS unique stays. Shows it to `then`.
+    #[inline(never)]
+    pub fn touch<R>(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        exptime: RelTime,
+        touch: Touch,
+        now: RelTime,
+        then: impl FnOnce(Found<'_>) -> R,
+    ) -> Option<R> {
+        let id = self.lookup(hash, key, now)?;
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
+        stats.touch_hits += 1;
+        let mut item = ItemMut(chunk);
+        item.set_exptime(exptime);
+        match touch {
+            Touch::Only => item.set_accessed(now),
+            Touch::Fetch => item.fetch(now),
+        }
+        self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
+        let item = Item::new(self.slab.pages.chunk(id));
+        let pieces = item.chunked().then_some((&*self, Place(id)));
+        Some(then(Found { item, pieces }))
+    }
+
+    /// Removes an item. False if there was none.
+    pub fn delete(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> bool {
+        let Some(id) = self.lookup(hash, key, now) else {
+            return false;
+        };
+        self.slab.stats_of(id).delete_hits += 1;
+        self.unlink(hash, id);
+        true
+    }
+
+    /// Removes whatever is stored under the key, without counting a delete: a `set` of it could not be kept, and
+    /// the old value must not be taken for the new one.
+    pub fn forget(&mut self, hash: KeyHash, key: &[u8], now: RelTime) {
+        if let Some(id) = self.lookup(hash, key, now) {
+            self.unlink(hash, id);
+        }
+    }
+
+    /// The item under the key, its time over or not. `HOT` only makes the search for gets a function of its own, which
+    /// the compiler then inlines.
+    #[inline(always)]
+    fn find<const HOT: bool>(&self, hash: KeyHash, key: &[u8]) -> Option<ChunkId> {
+        let pages = &self.slab.pages;
+        self.index
+            .find(hash, |id| same_key(Item::new(pages.chunk(id)).key(), key))
+    }
+
+    /// The live item under the key. One whose time is over is taken out.
+    #[inline]
+    pub(crate) fn lookup(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> Option<ChunkId> {
+        let id = self.find::<false>(hash, key)?;
+        if Item::new(self.slab.pages.chunk(id)).expired(now) {
+            self.expire(hash, id);
+            return None;
+        }
+        Some(id)
+    }
+
+    /// A command has come upon an item whose time is over.
+    #[cold]
+    fn expire(&mut self, hash: KeyHash, id: ChunkId) {
+        self.tallies.get_expired += 1;
+        self.reclaim(hash, id);
+    }
+
+    /// Takes out an item whose time is over.
+    fn reclaim(&mut self, hash: KeyHash, id: ChunkId) {
+        let fetched = Item::new(self.slab.pages.chunk(id)).fetched();
+        let stats = self.slab.stats_of(id);
+        stats.reclaimed += 1;
+        stats.expired_unfetched += u64::from(!fetched);
+        self.unlink(hash, id);
+    }
+
+    /// The hash of the key of an item.
+    #[inline]
+    pub(crate) fn hash_of(&self, id: ChunkId) -> KeyHash {
+        self.hasher.hash(Item::new(self.slab.pages.chunk(id)).key())
+    }
+
+    /// Makes an item that is wholly written findable.
+    pub(crate) fn link(&mut self, hash: KeyHash, id: ChunkId) {
+        let Self {
+            index,
+            slab,
+            hasher,
+            ..
+        } = self;
+        index.insert(hash, id, |id| {
+            hasher.hash(Item::new(slab.pages.chunk(id)).key())
+        });
+        self.charge_index();
+        self.count_in(id);
+    }
+
+    /// Takes an item out of the index and gives back its memory, unless somebody reads it.
+    pub(crate) fn unlink(&mut self, hash: KeyHash, id: ChunkId) {
+        let removed = self.index.remove(hash, id);
+        debug_assert!(removed, "unlinked an item that was not linked");
+        self.count_out(id);
+        self.discard(id);
+    }
+
+    /// Gives back the memory of an item that is no longer in the index, or leaves it to its readers.
+    pub(crate) fn discard(&mut self, id: ChunkId) {
+        let item = Item::new(self.slab.pages.chunk(id));
+        if item.pinned() {
+            self.tallies.orphan_bytes += u64::from(item.value_len());
+            ItemMut(self.slab.pages.chunk_mut(id)).set_orphan();
+            self.limit_orphans();
+        } else {
+            self.free_item(id);
+        }
+    }
+
+    /// Gives back an item's chunks.
+    pub(crate) fn free_item(&mut self, id: ChunkId) {
+        let item = Item::new(self.slab.pages.chunk(id));
+        if item.chunked() {
+            let chain = item.chain();
+            self.doom(chain);
+        }
+        self.slab.put_chunk(id);
+    }
+
+    /// Counts an item that was linked or has got its new size.
+    #[inline]
+    pub(crate) fn count_in(&mut self, id: ChunkId) {
+        let size = Item::new(self.slab.pages.chunk(id)).size() as u64;
+        let stats = self.slab.stats_of(id);
+        stats.items += 1;
+        stats.mem_requested += size;
+        self.tallies.bytes += size;
+        self.slab.clock += size;
+        if self.config.track_sizes {
+            let bucket = (size as usize).div_ceil(32).max(1) - 1;
+            if self.sizes.len() <= bucket {
+                self.sizes.resize(bucket + 1, 0);
+            }
+            self.sizes[bucket] += 1;
+        }
+    }
+
+    /// The opposite of [`Self::count_in`].
+    #[inline]
+    pub(crate) fn count_out(&mut self, id: ChunkId) {
+        let size = Item::new(self.slab.pages.chunk(id)).size() as u64;
+        let stats = self.slab.stats_of(id);
+        stats.items -= 1;
+        stats.mem_requested -= size;
+        self.tallies.bytes -= size;
+        if self.config.track_sizes
+            && let Some(count) = self.sizes.get_mut((size as usize).div_ceil(32).max(1) - 1)
+        {
+            *count -= 1;
+        }
+    }
+
+    /// Keeps the index's part of the grant in step with its size.
+    #[inline]
+    pub(crate) fn charge_index(&mut self) {
+        let dead: usize = self.dead_indexes.iter().map(Index::bytes).sum();
+        let beside = self.index.bytes() + dead + self.slab.pages.table_bytes();
+        self.slab.index_pages = beside.div_ceil(self.slab.pages.page_bytes);
+    }
+
+    /// Removes everything at once, however much it is. The memory is used again, or given back by [`Self::step`].
+    ///
+    /// A value that is being sent is sent to its end; one that is on its way in counts as stored before.
+    pub fn flush(&mut self) {
+        if self.index.len() == 0 && self.slab.pages.mapped() == self.slab.empty_pages() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.index, Index::new());
+        self.dead_indexes.push(old);
+        self.charge_index();
+        self.slab.bury();
+        self.chains = Numbered::new();
+        self.doomed.clear();
+        self.tallies.bytes = 0;
+        self.tallies.pending_bytes = 0;
+        self.tallies.orphan_bytes = 0;
+        self.sizes.clear();
+    }
+
+    /// Whether the chunk holds an item that the index knows.
+    pub(crate) fn is_linked(&self, id: ChunkId) -> bool {
+        item::state(self.slab.pages.chunk(id)) == ChunkState::Item
+    }
+}
+
+/// Whether two keys are the same: eight bytes a step, the last step reaching back over the one before. For keys of
+/// usual length that is half of what a call of memcmp costs.
+#[inline(always)]
+fn same_key(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
+        return one == other;
+    };
+    let (steps, other_steps) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+    last == other_last
+        && steps
+            .iter()
+            .zip(other_steps)
+            .all(|(eight, other)| eight == other)
+}

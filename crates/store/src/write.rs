@@ -1,0 +1,490 @@
+//! The six store commands: set, add, replace, append, prepend, cas.
+
+use crate::class::ClassId;
+use crate::hash::KeyHash;
+use crate::item::{Head, Item, ItemMut, RelTime, front_len};
+use crate::large::{NoMemory, Pending, head_class};
+use crate::limits::CHUNK_MAX;
+use crate::page::ChunkId;
+use crate::shard::{Moment, Shard};
+
+/// Which of the store commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreVerb {
+    /// Store, whatever is there.
+    Set,
+    /// Store only if nothing is there.
+    Add,
+    /// Store only if something is there.
+    Replace,
+    /// Put the value behind the one that is there.
+    Append,
+    /// Put the value before the one that is there.
+    Prepend,
+    /// Store only if the item there has this CAS unique.
+    Cas(u64),
+}
+
+/// What is to be stored, but for its value.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreRequest<'a> {
+    /// Which command.
+    pub verb: StoreVerb,
+    /// The key, 1 to [`crate::KEY_MAX`] bytes.
+    pub key: &'a [u8],
+    /// Client flags. Ignored by append and prepend.
+    pub flags: u32,
+    /// When the item's time is over; 0 is never. Ignored by append and prepend.
+    pub exptime: RelTime,
+}
+
+/// The value to be stored.
+#[derive(Debug)]
+pub enum Value<'a> {
+    /// All of it, at most [`crate::BORROW_COPY_MAX`] bytes.
+    Bytes(&'a [u8]),
+    /// It has come in slices, and none is missing.
+    Arrived(Pending),
+}
+
+/// What came of a store command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Stored, with this CAS unique (0 when they are switched off).
+    Stored(u64),
+    /// The verb's condition did not hold, or the joined value would be too large.
+    NotStored,
+    /// cas: the item's CAS unique is another.
+    Exists,
+    /// cas: no such item.
+    NotFound,
+    /// No memory, with nothing left to evict.
+    NoMemory,
+}
+
+impl Shard {
+    /// Carries out a store command. The item must fit, see [`crate::ShardConfig::fits`]; a value that did not find memory takes the
+    /// old one of a `set` with it.
+    pub fn store(
+        &mut self,
+        hash: KeyHash,
+        request: &StoreRequest<'_>,
+        value: Value<'_>,
+        at: Moment<'_>,
+    ) -> Stored {
+        let existing = self.lookup(hash, request.key, at.now);
+        if let Err(refusal) = self.admit(request.verb, existing, at.now) {
+            if let Value::Arrived(pending) = value {
+                self.abandon(pending);
+            }
+            return refusal;
+        }
+        let stored = match (request.verb, existing) {
+            (StoreVerb::Append, Some(id)) => self.join(hash, id, value, false, at),
+            (StoreVerb::Prepend, Some(id)) => self.join(hash, id, value, true, at),
+            _ => self.write(hash, request, existing, value, at),
+        };
+        match stored {
+            Stored::NoMemory => {
+                if request.verb == StoreVerb::Set {
+                    self.forget(hash, request.key, at.now);
+                }
+                self.slab
+                    .class_mut(ClassId::for_size(CHUNK_MAX))
+                    .stats
+                    .outofmemory += 1;
+            }
+            Stored::Stored(_) => self.tallies.total_items += 1,
+            _ => {}
+        }
+        stored
+    }
+
+    /// Whether the verb may go on, with what is there.
+    fn admit(
+        &mut self,
+        verb: StoreVerb,
+        existing: Option<ChunkId>,
+        now: RelTime,
+    ) -> Result<(), Stored> {
+        match (verb, existing) {
+            (StoreVerb::Add, Some(id)) => {
+                // memcached: an add that finds the item counts as a use of it.
+                ItemMut(self.slab.pages.chunk_mut(id)).set_accessed(now);
+                Err(Stored::NotStored)
+            }
+            (StoreVerb::Replace | StoreVerb::Append | StoreVerb::Prepend, None) => {
+                Err(Stored::NotStored)
+            }
+            (StoreVerb::Cas(_), None) => Err(Stored::NotFound),
+            (StoreVerb::Cas(unique), Some(id)) => {
+                let same = unique != 0 && Item::new(self.slab.pages.chunk(id)).cas() == unique;
+                let stats = self.slab.stats_of(id);
+                if same {
+                    stats.cas_hits += 1;
+                    return Ok(());
+                }
+                stats.cas_badval += 1;
+                Err(Stored::Exists)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A CAS unique for an item that is stored now.
+    #[inline]
+    pub(crate) fn unique(&self, at: Moment<'_>) -> u64 {
+        if self.config.cas {
+            at.uniques.next()
+        } else {
+            0
+        }
+    }
+
+    /// Writes an item anew, in the place of `existing` if there is one.
+    fn write(
+        &mut self,
+        hash: KeyHash,
+        request: &StoreRequest<'_>,
+        existing: Option<ChunkId>,
+        value: Value<'_>,
+        at: Moment<'_>,
+    ) -> Stored {
+        let front = front_len(request.key.len(), request.flags);
+        match value {
+            Value::Bytes(bytes) if front + bytes.len() <= CHUNK_MAX => {
+                let class = ClassId::for_size(front + bytes.len());
+                if let Some(id) = existing
+                    && self.slab.class_of(id) == class
+                    && !Item::new(self.slab.pages.chunk(id)).chunked()
+                {
+                    return self.overwrite(id, request, bytes, at);
+                }
+                let Some(id) = self.alloc_beside(class, existing, at.now) else {
+                    return Stored::NoMemory;
+                };
+                let head = self.head(request, bytes.len(), at);
+                let chunk = self.slab.pages.chunk_mut(id);
+                let start = ItemMut(chunk).write_front(&head, false);
+                chunk[start..start + bytes.len()].copy_from_slice(bytes);
+                self.put_in_place(hash, id, existing, head.exptime);
+                Stored::Stored(head.cas)
+            }
+            Value::Bytes(bytes) => match self.build_chain([bytes, &[]], at.now) {
+                Ok(chain) => self.write_chunked(hash, request, existing, chain, bytes.len(), at),
+                Err(NoMemory) => Stored::NoMemory,
+            },
+            Value::Arrived(pending) => {
+                let len = pending.total as usize;
+                match self.finish(pending) {
+                    Some(chain) => self.write_chunked(hash, request, existing, chain, len, at),
+                    // A flush came while the value did: it was stored before that.
+                    None => Stored::Stored(self.unique(at)),
+                }
+            }
+        }
+    }
+
+    fn head<'a>(&self, request: &StoreRequest<'a>, value_len: usize, at: Moment<'_>) -> Head<'a> {
+        Head {
+            key: request.key,
+            flags: request.flags,
+            exptime: request.exptime,
+            cas: self.unique(at),
+            value_len: value_len as u32,
+            now: at.now,
+        }
+    }
+
+    /// Writes over an item whose chunk has the right size. It stays as warm as it was.
+    fn overwrite(
+        &mut self,
+        id: ChunkId,
+        request: &StoreRequest<'_>,
+        bytes: &[u8],
+        at: Moment<'_>,
+    ) -> Stored {
+        self.count_out(id);
+        let head = self.head(request, bytes.len(), at);
+        let chunk = self.slab.pages.chunk_mut(id);
+        let heat = Item::new(chunk).heat();
+        let mut item = ItemMut(chunk);
+        let start = item.write_front(&head, false);
+        item.set_heat(heat, false);
+        chunk[start..start + bytes.len()].copy_from_slice(bytes);
+        self.slab
+            .pages
+            .page_mut(id.page())
+            .expect_expiry(head.exptime);
+        self.slab.stats_of(id).cmd_set += 1;
+        self.count_in(id);
+        Stored::Stored(head.cas)
+    }
+
+    /// Writes the head of a chunked item whose pieces are there.
+    fn write_chunked(
+        &mut self,
+        hash: KeyHash,
+        request: &StoreRequest<'_>,
+        existing: Option<ChunkId>,
+        chain: usize,
+        value_len: usize,
+        at: Moment<'_>,
+    ) -> Stored {
+        // Making room for the pieces may have taken the old item with it.
+        let existing = existing.and_then(|_| self.lookup(hash, request.key, at.now));
+        let class = head_class(front_len(request.key.len(), request.flags), value_len);
+        let Some(id) = self.alloc_beside(class, existing, at.now) else {
+            self.doom(chain);
+            return Stored::NoMemory;
+        };
+        let head = self.head(request, value_len, at);
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.write_front(&head, true);
+        item.set_chain(chain);
+        self.chains[chain].head = id;
+        self.put_in_place(hash, id, existing, head.exptime);
+        Stored::Stored(head.cas)
+    }
+
+    /// Makes a wholly written item findable, in the place of the one it replaces.
+    fn put_in_place(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        replaced: Option<ChunkId>,
+        exptime: RelTime,
+    ) {
+        self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
+        self.slab.stats_of(id).cmd_set += 1;
+        match replaced {
+            Some(old) => {
+                let replaced = self.index.replace(hash, old, id);
+                debug_assert!(replaced, "the item to replace is not in the index");
+                self.count_in(id);
+                self.count_out(old);
+                self.discard(old);
+            }
+            None => self.link(hash, id),
+        }
+    }
+
+    /// A chunk, without evicting `keep` for it.
+    pub(crate) fn alloc_beside(
+        &mut self,
+        class: ClassId,
+        keep: Option<ChunkId>,
+        now: RelTime,
+    ) -> Option<ChunkId> {
+        self.guard = keep.unwrap_or(ChunkId::NONE);
+        let id = self.alloc(class, now);
+        self.guard = ChunkId::NONE;
+        id
+    }
+
+    /// append and prepend: adds to the value that is there. Client flags and exptime stay; the CAS unique is new.
+    fn join(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let added = match &value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Arrived(pending) => pending.total as usize,
+        };
+        let total = item.value_len() as usize + added;
+        if total > u32::MAX as usize
+            || !self
+                .config
+                .fits(item.key().len(), item.flags(), total as u32)
+        {
+            if let Value::Arrived(pending) = value {
+                self.abandon(pending);
+            }
+            return Stored::NotStored;
+        }
+        match value {
+            Value::Bytes(bytes) if !item.chunked() && item.front_len() + total <= CHUNK_MAX => {
+                self.join_in_chunk(hash, id, bytes, in_front, at)
+            }
+            value => self.join_chain(hash, id, value, in_front, at),
+        }
+    }
+
+    /// Joins where the result is an item in one chunk.
+    fn join_in_chunk(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        bytes: &[u8],
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let old_len = item.value_len() as usize;
+        let total = old_len + bytes.len();
+        let class = ClassId::for_size(item.front_len() + total);
+        if class != self.slab.class_of(id) {
+            let old = item.value().to_vec();
+            return match self.rewrite(hash, id, total, at) {
+                Some((new, cas)) => {
+                    let room = ItemMut(self.slab.pages.chunk_mut(new)).0;
+                    let start = Item::new(room).front_len();
+                    let (front, back) = if in_front {
+                        (bytes, &old[..])
+                    } else {
+                        (&old[..], bytes)
+                    };
+                    room[start..start + front.len()].copy_from_slice(front);
+                    room[start + front.len()..start + total].copy_from_slice(back);
+                    Stored::Stored(cas)
+                }
+                None => Stored::NoMemory,
+            };
+        }
+        self.count_out(id);
+        let cas = self.unique(at);
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.set_value_len(total as u32);
+        item.set_cas(cas);
+        item.set_accessed(at.now);
+        let room = item.value_room();
+        if in_front {
+            room.copy_within(..old_len, bytes.len());
+            room[..bytes.len()].copy_from_slice(bytes);
+        } else {
+            room[old_len..total].copy_from_slice(bytes);
+        }
+        self.slab.stats_of(id).cmd_set += 1;
+        self.count_in(id);
+        Stored::Stored(cas)
+    }
+
+    /// Gives an item in one chunk a new chunk for `value_len` bytes, with a new CAS unique and everything else as it
+    /// was but the value, which is the caller's to write.
+    pub(crate) fn rewrite(
+        &mut self,
+        hash: KeyHash,
+        old: ChunkId,
+        value_len: usize,
+        at: Moment<'_>,
+    ) -> Option<(ChunkId, u64)> {
+        let class =
+            ClassId::for_size(Item::new(self.slab.pages.chunk(old)).front_len() + value_len);
+        let id = self.alloc_beside(class, Some(old), at.now)?;
+        let cas = self.unique(at);
+        let (key, key_len) = self.copy_key(old);
+        let item = Item::new(self.slab.pages.chunk(old));
+        let head = Head {
+            key: &key[..key_len],
+            flags: item.flags(),
+            exptime: item.exptime(),
+            cas,
+            value_len: value_len as u32,
+            now: at.now,
+        };
+        let (heat, fetched) = (item.heat(), item.fetched());
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.write_front(&head, false);
+        item.set_heat(heat, fetched);
+        self.put_in_place(hash, id, Some(old), head.exptime);
+        Some((id, cas))
+    }
+
+    /// An item's key, copied to the stack so that the pages can be written.
+    pub(crate) fn copy_key(&self, id: ChunkId) -> ([u8; crate::KEY_MAX], usize) {
+        let key = Item::new(self.slab.pages.chunk(id)).key();
+        let mut copy = [0; crate::KEY_MAX];
+        copy[..key.len()].copy_from_slice(key);
+        (copy, key.len())
+    }
+
+    /// Joins where the result is a chunked item.
+    fn join_chain(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        self.guard = id;
+        let stored = self.join_chain_guarded(hash, id, value, in_front, at);
+        self.guard = ChunkId::NONE;
+        stored
+    }
+
+    fn join_chain_guarded(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let (added, added_len) = match value {
+            Value::Arrived(pending) => {
+                let len = pending.total as usize;
+                match self.finish(pending) {
+                    Some(chain) => (chain, len),
+                    None => return Stored::NotStored,
+                }
+            }
+            Value::Bytes(bytes) => match self.build_chain([bytes, &[]], at.now) {
+                Ok(chain) => (chain, bytes.len()),
+                Err(NoMemory) => return Stored::NoMemory,
+            },
+        };
+        if Item::new(self.slab.pages.chunk(id)).chunked() {
+            let chain = Item::new(self.slab.pages.chunk(id)).chain();
+            self.splice(chain, added, in_front);
+            return self.restamp(id, added_len, at);
+        }
+        self.convert(hash, id, added, added_len, in_front, at)
+    }
+
+    /// A chunked item has grown.
+    fn restamp(&mut self, id: ChunkId, added_len: usize, at: Moment<'_>) -> Stored {
+        self.count_out(id);
+        let cas = self.unique(at);
+        let total = Item::new(self.slab.pages.chunk(id)).value_len() + added_len as u32;
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.set_value_len(total);
+        item.set_cas(cas);
+        item.set_accessed(at.now);
+        self.slab.stats_of(id).cmd_set += 1;
+        self.count_in(id);
+        Stored::Stored(cas)
+    }
+
+    /// An item in one chunk becomes a chunked one: its value and the added pieces.
+    fn convert(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        added: usize,
+        added_len: usize,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let (flags, exptime, old) = (item.flags(), item.exptime(), item.value().to_vec());
+        let (key, key_len) = self.copy_key(id);
+        let Ok(chain) = self.build_chain([&old, &[]], at.now) else {
+            self.doom(added);
+            return Stored::NoMemory;
+        };
+        self.splice(chain, added, in_front);
+        let request = StoreRequest {
+            verb: StoreVerb::Set,
+            key: &key[..key_len],
+            flags,
+            exptime,
+        };
+        self.write_chunked(hash, &request, Some(id), chain, old.len() + added_len, at)
+    }
+}
