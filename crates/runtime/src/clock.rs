@@ -1,0 +1,113 @@
+//! The only place where the process asks for the time.
+//!
+//! Seconds are counted from two seconds before the start, as memcached counts them: an exptime of 1 is then a second
+//! that has passed, and 0 stays free to mean never.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use larder_store::RelTime;
+
+/// Above this an exptime is an absolute Unix time (protocol.txt: 30 days).
+const RELATIVE_EXPTIME_MAX: i32 = 60 * 60 * 24 * 30;
+
+/// An exptime that has passed already.
+const PASSED: RelTime = 1;
+
+/// Tells seconds since the start, and what they are in Unix time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+    /// Unix time at second 0.
+    unix_origin: i64,
+}
+
+impl Clock {
+    /// A clock that stands at second 2.
+    pub(crate) fn start() -> Self {
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as i64);
+        Self {
+            start: Instant::now(),
+            unix_origin: unix - 2,
+        }
+    }
+
+    /// Time since the start. Everything else about the present is told from such a reading, so that one is enough for
+    /// a turn of a loop.
+    #[inline]
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The present second.
+    pub(crate) fn now(&self) -> RelTime {
+        Self::second(self.elapsed())
+    }
+
+    /// The second that a reading falls in.
+    #[inline]
+    pub(crate) fn second(elapsed: Duration) -> RelTime {
+        elapsed.as_secs() as RelTime + 2
+    }
+
+    /// How long after a reading the next second begins.
+    #[inline]
+    pub(crate) fn until_next_second(elapsed: Duration) -> Duration {
+        Duration::from_nanos(1_000_000_000 - u64::from(elapsed.subsec_nanos()))
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn uptime_s(&self) -> u64 {
+        self.elapsed().as_secs()
+    }
+
+    /// A second in Unix time.
+    pub(crate) fn unix(&self, second: RelTime) -> u64 {
+        (self.unix_origin + i64::from(second)).max(0) as u64
+    }
+
+    /// The second that an exptime as sent means: 0 never, negative passed, up to 30 days from now, above that Unix time.
+    #[inline]
+    pub(crate) fn exptime(&self, sent: i32, now: RelTime) -> RelTime {
+        match sent {
+            0 => 0,
+            ..0 => PASSED,
+            1..=RELATIVE_EXPTIME_MAX => now + sent as RelTime,
+            _ => {
+                let second = i64::from(sent) - self.unix_origin;
+                if second <= 2 {
+                    PASSED
+                } else {
+                    second as RelTime
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exptimes_mean_what_memcached_means() {
+        let clock = Clock {
+            start: Instant::now(),
+            unix_origin: 1_700_000_000,
+        };
+        let table = [
+            (0, 0),
+            (-1, PASSED),
+            (i32::MIN, PASSED),
+            (1, 101),
+            (2_592_000, 2_592_100),
+            (2_592_001, PASSED),
+            (1_700_000_002, PASSED),
+            (1_700_000_500, 500),
+        ];
+        for (sent, second) in table {
+            assert_eq!(clock.exptime(sent, 100), second, "exptime {sent}");
+        }
+    }
+}

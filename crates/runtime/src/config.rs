@@ -1,0 +1,73 @@
+//! What the runtime must be told before it starts. The daemon translates its options into this.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use larder_store::{ShardConfig, page_bytes_for};
+
+/// A place to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP address; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A Unix socket and the permission bits of its file (`-a`). An old socket file is replaced.
+    Unix {
+        /// Where the socket file is made.
+        path: PathBuf,
+        /// Permission bits, for instance 0o700.
+        mask: u32,
+    },
+}
+
+/// The runtime's settings. Bounds are checked by the daemon, which knows the options' names.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// Length of the kernel's queue of connections not yet accepted (`-b`).
+    pub backlog: u32,
+    /// Workers, and so shards (`-t`).
+    pub threads: usize,
+    /// Bytes for items and index together (`-m`).
+    pub memory_limit: u64,
+    /// Largest item in bytes, header included (`-I`); at most 1 GiB.
+    pub item_size_max: u32,
+    /// Whether items may be evicted to make room (off by `-M`).
+    pub evictions: bool,
+    /// Whether items have a CAS unique (off by `-C`).
+    pub cas: bool,
+    /// Most connections at once (`-c`).
+    pub conn_limit: usize,
+    /// At the limit: answer and close (on), or leave connections in the kernel's queue (off).
+    pub maxconns_fast: bool,
+    /// Commands of one connection in a row before others get their turn (`-R`).
+    pub requests_per_turn: u32,
+    /// Seconds without a command after which a connection is closed; 0 is never.
+    pub idle_timeout_s: u32,
+    /// Whether `flush_all` is served (off by `-F`).
+    pub flush_enabled: bool,
+    /// Whether keys may be listed (off by `-X`).
+    pub dump_enabled: bool,
+    /// Whether the `shutdown` command is served (`-A`).
+    pub shutdown_enabled: bool,
+    /// Whether `stats sizes` keeps its histogram (`-o track_sizes`).
+    pub track_sizes: bool,
+    /// Whether `stats detail` starts switched on (`-D`).
+    pub detail_enabled: bool,
+    /// The byte that ends a key's prefix for `stats detail` (`-D`, default `:`).
+    pub prefix_delimiter: u8,
+}
+
+impl Config {
+    /// What of this concerns each shard.
+    #[inline]
+    pub(crate) fn shard(&self) -> ShardConfig {
+        ShardConfig {
+            page_bytes: page_bytes_for(self.memory_limit),
+            item_size_max: self.item_size_max,
+            evictions: self.evictions,
+            cas: self.cas,
+            track_sizes: self.track_sizes,
+        }
+    }
+}

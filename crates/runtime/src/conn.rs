@@ -1,0 +1,139 @@
+//! A client's connection: its socket, what has come and is not done with, what is to be sent.
+//!
+//! Both buffers are empty most of the time and then own no memory: input is worked on in the worker's read buffer, and
+//! replies are written out of the worker's output buffer; only what is left over is copied here.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use larder_store::RelTime;
+
+use crate::execute::{CloseReason, Session};
+use crate::shared::ConnInfo;
+use crate::socket::Socket;
+
+/// One client.
+pub(crate) struct Conn {
+    pub(crate) socket: Socket,
+    pub(crate) info: Arc<ConnInfo>,
+    pub(crate) session: Session,
+    /// Input that is not done with, from `input_at` on.
+    input: Vec<u8>,
+    input_at: usize,
+    /// Replies that the socket did not take, from `sent` on, or that wait for the connection's turn to end.
+    pub(crate) output: Vec<u8>,
+    sent: usize,
+    /// The socket may have more to read.
+    pub(crate) readable: bool,
+    /// The other side has closed its half: read until the end comes.
+    pub(crate) hung_up: bool,
+    /// The socket may take more. Cleared by a write that it did not take whole.
+    pub(crate) writable: bool,
+    /// The input may hold what can be worked on without reading more.
+    pub(crate) pending: bool,
+    /// The connection is in the worker's queue.
+    pub(crate) queued: bool,
+    /// It is to be closed when its output is sent.
+    pub(crate) closing: Option<CloseReason>,
+}
+
+impl Conn {
+    pub(crate) fn new(socket: Socket, info: Arc<ConnInfo>) -> Self {
+        Self {
+            socket,
+            info,
+            session: Session::new(),
+            input: Vec::new(),
+            input_at: 0,
+            output: Vec::new(),
+            sent: 0,
+            readable: false,
+            hung_up: false,
+            writable: true,
+            pending: false,
+            queued: false,
+            closing: None,
+        }
+    }
+
+    /// Input that is not done with.
+    pub(crate) fn take_input(&mut self) -> (Vec<u8>, usize) {
+        (
+            std::mem::take(&mut self.input),
+            std::mem::take(&mut self.input_at),
+        )
+    }
+
+    /// Puts input back of which `done` bytes are done with. A buffer that is done with is freed.
+    pub(crate) fn put_input(&mut self, input: Vec<u8>, done: usize) {
+        if done < input.len() {
+            (self.input, self.input_at) = (input, done);
+        }
+    }
+
+    /// Keeps what is left of the worker's read buffer.
+    pub(crate) fn keep_input(&mut self, rest: &[u8]) {
+        self.input.extend_from_slice(rest);
+    }
+
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Adds to the input that is there, dropping what of it is done with.
+    pub(crate) fn add_input(&mut self, more: &[u8]) {
+        if self.input_at > 0 {
+            self.input.drain(..self.input_at);
+            self.input_at = 0;
+        }
+        self.input.extend_from_slice(more);
+    }
+
+    /// Whether replies wait to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        self.sent < self.output.len()
+    }
+
+    /// Writes `replies` and, before them, what is left from before: one write. What the socket does not take is kept.
+    /// Returns how many bytes it took.
+    pub(crate) fn write(&mut self, replies: &mut Vec<u8>) -> io::Result<usize> {
+        if self.has_output() {
+            self.output.extend_from_slice(replies);
+            replies.clear();
+            let taken = self.socket.write(&self.output[self.sent..])?;
+            self.sent += taken;
+            if self.sent == self.output.len() {
+                self.output = Vec::new();
+                self.sent = 0;
+            } else {
+                self.writable = false;
+            }
+            return Ok(taken);
+        }
+        if replies.is_empty() {
+            return Ok(0);
+        }
+        let taken = self.socket.write(replies)?;
+        if taken < replies.len() {
+            self.output = replies[taken..].to_vec();
+            self.sent = 0;
+            self.writable = false;
+        }
+        replies.clear();
+        Ok(taken)
+    }
+
+    /// Bytes of the connection's own buffers.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.input.capacity() + self.output.capacity()
+    }
+
+    /// Notes for `stats conns` and for the idle timeout that something was done at `now`.
+    #[inline]
+    pub(crate) fn note_activity(&self, now: RelTime) {
+        if self.info.last_command.load(Ordering::Relaxed) != now {
+            self.info.last_command.store(now, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What the runtime asks of the daemon: one trait, implemented there.
+
+use std::fmt::Display;
+
+use crate::snapshot::Snapshot;
+
+/// The groups of stats whose rows the daemon words; the rest the runtime answers itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatsGroup {
+    /// Plain `stats`.
+    General,
+    /// `stats settings`.
+    Settings,
+    /// `stats items`.
+    Items,
+    /// `stats slabs`.
+    Slabs,
+    /// `stats larder`: what memcached has no row for.
+    Larder,
+}
+
+/// Receives one `STAT <name> <value>` row.
+pub type EmitRow<'a> = dyn FnMut(&str, &dyn Display) + 'a;
+
+/// Why the daemon is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGINT, SIGTERM or `shutdown`: answer what was read, then go.
+    Now,
+    /// SIGUSR1 or `shutdown graceful`: the same, and said so in the log.
+    Graceful,
+}
+
+/// The daemon's side of the house, as the runtime sees it.
+pub trait Daemon: Send + Sync + 'static {
+    /// The version that clients are told (`version`, `STAT version`): a numeric triple.
+    fn version(&self) -> &str;
+
+    /// Words the rows of one group of stats, in memcached's order.
+    fn stats(&self, group: StatsGroup, snapshot: &Snapshot, emit: &mut EmitRow<'_>);
+
+    /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
+    fn set_verbosity(&self, level: u32);
+}

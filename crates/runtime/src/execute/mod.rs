@@ -1,0 +1,154 @@
+//! Where protocol and store meet: commands are carried out, replies encoded.
+//!
+//! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
+//! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
+//! `text` (one command each), `value` (data blocks on their way in), `stats`.
+
+mod session;
+mod stats;
+mod text;
+mod value;
+
+use larder_store::{KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
+
+pub(crate) use session::{CloseReason, Holding, Pause, Session};
+use session::{Sending, State};
+pub(crate) use stats::{LISTENING, PARSING};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::Daemon;
+use crate::limits::OUTPUT_HIGH;
+use crate::shared::{Shared, WorkerCounters};
+use crate::snapshot::Counter;
+
+/// The first byte of a binary request (its magic).
+const BINARY_MAGIC: u8 = 0x80;
+
+/// What commands are carried out with, for one turn of a worker's loop.
+pub(crate) struct Turn<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) config: &'a Config,
+    pub(crate) daemon: &'a dyn Daemon,
+    pub(crate) shard_config: &'a ShardConfig,
+    pub(crate) hasher: &'a KeyHasher,
+    pub(crate) clock: &'a Clock,
+    pub(crate) counters: &'a WorkerCounters,
+    pub(crate) worker: usize,
+    pub(crate) now: RelTime,
+    /// Whether `stats detail` counts.
+    pub(crate) detail: bool,
+}
+
+impl<'a> Turn<'a> {
+    /// Carries out what `input` holds, from where `session` stands, and appends the replies to `out`. Returns how much
+    /// of the input is done with, and why it stopped.
+    pub(crate) fn run(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> (usize, Pause) {
+        if session.fresh {
+            match input.first() {
+                Some(&BINARY_MAGIC) => return (0, Pause::Close(CloseReason::Binary)),
+                Some(_) => session.fresh = false,
+                None => return (0, Pause::Input),
+            }
+        }
+        let mut at = 0;
+        let mut commands_left = self.config.requests_per_turn;
+        loop {
+            if out.len() >= OUTPUT_HIGH {
+                return (at, Pause::Output);
+            }
+            let rest = &input[at..];
+            let (used, pause) = match session.state {
+                State::Line if rest.is_empty() => (0, Some(Pause::Input)),
+                State::Line => self.line(session, rest, out, &mut commands_left),
+                _ => self.go_on(session, rest, out),
+            };
+            at += used;
+            if let Some(pause) = pause {
+                return (at, pause);
+            }
+        }
+    }
+
+    /// Goes on with what the session is in the middle of.
+    fn go_on(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> (usize, Option<Pause>) {
+        match &mut session.state {
+            State::Line => (0, None),
+            State::Keys(keys) => {
+                let keys = *keys;
+                self.keys(session, keys, input, out)
+            }
+            State::Filling(_) => self.fill(session, input, out),
+            State::Sending(_) => (0, self.send(session, out)),
+            State::Swallowing { left, reply } => {
+                let dropped = (*left).min(input.len() as u64);
+                *left -= dropped;
+                if *left > 0 {
+                    return (dropped as usize, Some(Pause::Input));
+                }
+                out.extend_from_slice(reply);
+                session.state = State::Line;
+                (dropped as usize, None)
+            }
+            State::Gathering(_) => (0, self.gather(session, out)),
+            State::Dumping(_) => (0, self.dump(session, out)),
+        }
+    }
+
+    /// Sends the next slice of a large value.
+    fn send(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Sending(sending) = &mut session.state else {
+            return None;
+        };
+        let Some(mut lent) = self.shared.borrow(sending.shard) else {
+            return Some(Pause::Taken);
+        };
+        let slice = larder_store::BORROW_COPY_MAX;
+        if lent
+            .shard
+            .read(&mut sending.pin, out, slice, self.now)
+            .is_err()
+        {
+            return Some(Pause::Close(CloseReason::PinRevoked));
+        }
+        if sending.pin.remaining() == 0 {
+            let then = sending.then;
+            if let State::Sending(sent) = std::mem::replace(&mut session.state, State::Keys(then)) {
+                let Sending { pin, .. } = *sent;
+                lent.shard.unpin(pin);
+            }
+            out.extend_from_slice(larder_protocol::text::reply::CRLF);
+        }
+        None
+    }
+
+    #[inline]
+    fn count(&self, counter: Counter, n: u64) {
+        self.counters.add(counter, n);
+    }
+
+    #[inline]
+    fn moment(&self) -> Moment<'a> {
+        Moment {
+            now: self.now,
+            uniques: &*self.shared.uniques,
+        }
+    }
+
+    /// A key's hash, and the shard it lives in.
+    #[inline]
+    fn place(&self, key: &[u8]) -> (KeyHash, usize) {
+        let hash = self.hasher.hash(key);
+        (hash, hash.shard(self.shared.shards()))
+    }
+}

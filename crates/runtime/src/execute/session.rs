@@ -1,0 +1,192 @@
+//! Where a connection stands in its protocol: between lines, or in the middle of something that could not be done at
+//! once. Every state can be left and come back to, so nothing here ever waits.
+
+use larder_protocol::text::{GetVerb, StatsCommand, Store, StoreVerb};
+use larder_store::{Pending, Pin, RelTime, Shard, StoreStats};
+
+/// Why a connection's turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// More input is needed.
+    Input,
+    /// It has had its `-R` commands in a row.
+    Yield,
+    /// The shard it needs is taken: to be set aside.
+    Taken,
+    /// Other values on their way in leave no room for more of this one: to be tried again a little later.
+    Memory,
+    /// Too much output is waiting to be sent.
+    Output,
+    /// The connection is to be closed, once its output is sent.
+    Close(CloseReason),
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// `quit`, or the other side closed.
+    Normal,
+    /// A line longer than any command.
+    LineTooLong,
+    /// An HTTP request, from a browser or a scanner.
+    Http,
+    /// The binary protocol, which is not served.
+    Binary,
+    /// The value it was reading had to give way to a write.
+    PinRevoked,
+    /// `shutdown`.
+    Shutdown,
+    /// The socket is broken.
+    Lost,
+    /// Idle for too long.
+    Idle,
+}
+
+/// What a connection is in the middle of.
+pub(crate) enum State {
+    /// Nothing: a command line comes next.
+    Line,
+    /// A get: `left` bytes of its line, keys and line end, are still in the input.
+    Keys(Keys),
+    /// A data block is on its way in.
+    Filling(Box<Filling>),
+    /// A large value is on its way out.
+    Sending(Box<Sending>),
+    /// A refused data block is being dropped; the reply follows it.
+    Swallowing { left: u64, reply: &'static [u8] },
+    /// Statistics are being gathered from the shards.
+    Gathering(Box<Gathering>),
+    /// A slab class is being listed.
+    Dumping(Box<Dumping>),
+}
+
+/// A get that is not finished.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys {
+    pub(crate) verb: GetVerb,
+    pub(crate) exptime: RelTime,
+    pub(crate) left: usize,
+}
+
+/// A store command whose data block has not come in whole.
+pub(crate) struct Filling {
+    pub(crate) verb: StoreVerb,
+    pub(crate) flags: u32,
+    pub(crate) exptime: RelTime,
+    pub(crate) value_len: u32,
+    pub(crate) cas: u64,
+    pub(crate) noreply: bool,
+    pub(crate) key_len: usize,
+    /// The key, then what has come of the block and is not in a shard yet.
+    pub(crate) data: Vec<u8>,
+    /// A large value's part that is in its shard.
+    pub(crate) pending: Option<Pending>,
+    /// Since when it waits for room.
+    pub(crate) waits_since: Option<RelTime>,
+}
+
+impl Filling {
+    pub(crate) fn new(store: &Store<'_>, exptime: RelTime) -> Self {
+        Self {
+            verb: store.verb,
+            flags: store.flags,
+            exptime,
+            value_len: store.value_len,
+            cas: store.cas,
+            noreply: store.noreply,
+            key_len: store.key.len(),
+            data: store.key.to_vec(),
+            pending: None,
+            waits_since: None,
+        }
+    }
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.data[..self.key_len]
+    }
+    /// What has come of the block and is not in a shard yet.
+    pub(crate) fn block(&self) -> &[u8] {
+        &self.data[self.key_len..]
+    }
+}
+
+/// A large value that is being read out of its shard.
+pub(crate) struct Sending {
+    pub(crate) shard: usize,
+    pub(crate) pin: Pin,
+    /// The rest of the get.
+    pub(crate) then: Keys,
+}
+
+/// Statistics that are being gathered.
+pub(crate) struct Gathering {
+    pub(crate) command: StatsCommand,
+    pub(crate) next_shard: usize,
+    pub(crate) sum: StoreStats,
+}
+
+/// A `stats cachedump` that is being listed.
+pub(crate) struct Dumping {
+    pub(crate) class: u32,
+    pub(crate) items_left: u32,
+    pub(crate) bytes_left: usize,
+    pub(crate) shard: usize,
+    pub(crate) page: u32,
+}
+
+/// A connection's side of the protocol; its sockets and buffers are elsewhere.
+pub(crate) struct Session {
+    pub(crate) state: State,
+    /// Bytes of the unfinished line that are known to hold no line end.
+    pub(crate) searched: usize,
+    /// Nothing has been read yet: the first byte tells the protocol.
+    pub(crate) fresh: bool,
+}
+
+impl Session {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Line,
+            searched: 0,
+            fresh: true,
+        }
+    }
+
+    /// What the session holds in a shard and must be given back when the connection ends.
+    pub(crate) fn into_holding(self, shard_of: impl Fn(&[u8]) -> usize) -> Option<Holding> {
+        match self.state {
+            State::Filling(filling) => {
+                let shard = shard_of(filling.key());
+                filling
+                    .pending
+                    .map(|pending| Holding::Value { shard, pending })
+            }
+            State::Sending(sending) => Some(Holding::Pin {
+                shard: sending.shard,
+                pin: sending.pin,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Something that a closed connection still holds in a shard.
+pub(crate) enum Holding {
+    Value { shard: usize, pending: Pending },
+    Pin { shard: usize, pin: Pin },
+}
+
+impl Holding {
+    /// The shard that it is held in.
+    pub(crate) fn shard(&self) -> usize {
+        match self {
+            Self::Value { shard, .. } | Self::Pin { shard, .. } => *shard,
+        }
+    }
+
+    pub(crate) fn give_back(self, shard: &mut Shard) {
+        match self {
+            Self::Value { pending, .. } => shard.abandon(pending),
+            Self::Pin { pin, .. } => shard.unpin(pin),
+        }
+    }
+}

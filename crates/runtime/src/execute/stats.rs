@@ -1,0 +1,318 @@
+//! The `stats` commands: gathered from the shards one borrow at a time, worded by the daemon.
+
+use std::sync::atomic::Ordering;
+
+use larder_protocol::text::{ErrorText, StatsCommand, reply};
+use larder_store::StoreStats;
+
+use super::session::{Dumping, Gathering, State};
+use super::{Pause, Session, Turn};
+use crate::daemon::StatsGroup;
+use crate::limits::CACHEDUMP_BYTES_MAX;
+use crate::shared::Baseline;
+use crate::snapshot::Snapshot;
+
+/// The states of a connection, as `stats conns` words them; its number is kept in
+/// [`crate::shared::ConnInfo::state`].
+const CONN_STATES: [&str; 6] = [
+    "conn_new_cmd",
+    "conn_parse_cmd",
+    "conn_nread",
+    "conn_swallow",
+    "conn_mwrite",
+    "conn_listening",
+];
+
+impl Session {
+    /// The number of the session's state in `stats conns`, for one that waits.
+    pub(crate) fn state_number(&self) -> u8 {
+        match self.state {
+            State::Line => 0,
+            State::Keys(_) | State::Gathering(_) | State::Dumping(_) => 1,
+            State::Filling(_) => 2,
+            State::Swallowing { .. } => 3,
+            State::Sending(_) => 4,
+        }
+    }
+}
+
+/// The state number of a connection whose commands are being carried out.
+pub(crate) const PARSING: u8 = 1;
+
+/// The state number of a listening socket.
+pub(crate) const LISTENING: u8 = 5;
+
+impl Turn<'_> {
+    /// Answers a stats command, or begins to.
+    pub(super) fn stats(
+        &self,
+        session: &mut Session,
+        command: StatsCommand,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let dumps = self.config.dump_enabled;
+        match command {
+            StatsCommand::Conns => self.stats_conns(out)?,
+            StatsCommand::DetailOn
+            | StatsCommand::DetailOff
+            | StatsCommand::DetailDump
+            | StatsCommand::DetailUsage
+                if !dumps =>
+            {
+                out.extend_from_slice(ErrorText::DetailNotAllowed.line());
+            }
+            StatsCommand::DetailOn | StatsCommand::DetailOff => {
+                let on = command == StatsCommand::DetailOn;
+                self.shared
+                    .globals
+                    .detail_enabled
+                    .store(on, Ordering::Relaxed);
+                out.extend_from_slice(reply::OK);
+            }
+            StatsCommand::DetailDump => self.stats_detail(out)?,
+            StatsCommand::DetailUsage => out.extend_from_slice(ErrorText::DetailUsage.line()),
+            StatsCommand::Cachedump { .. } | StatsCommand::CachedumpBad(_) if !dumps => {
+                out.extend_from_slice(ErrorText::CachedumpNotAllowed.line());
+            }
+            StatsCommand::CachedumpBad(error) => out.extend_from_slice(error.line()),
+            StatsCommand::Cachedump { class, limit } => {
+                let items_left = if limit == 0 { u32::MAX } else { limit };
+                let bytes_left = CACHEDUMP_BYTES_MAX;
+                session.state = State::Dumping(Box::new(Dumping {
+                    class,
+                    items_left,
+                    bytes_left,
+                    shard: 0,
+                    page: 0,
+                }));
+            }
+            StatsCommand::Unknown => out.extend_from_slice(ErrorText::Error.line()),
+            StatsCommand::General
+            | StatsCommand::Settings
+            | StatsCommand::Items
+            | StatsCommand::Slabs
+            | StatsCommand::Larder
+            | StatsCommand::Sizes
+            | StatsCommand::Reset => {
+                let sum = StoreStats::default();
+                session.state = State::Gathering(Box::new(Gathering {
+                    command,
+                    next_shard: 0,
+                    sum,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the next shard's numbers; after the last one, answers.
+    pub(super) fn gather(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Gathering(gathering) = &mut session.state else {
+            return None;
+        };
+        if gathering.next_shard < self.shared.shards() {
+            let Some(lent) = self.shared.borrow(gathering.next_shard) else {
+                return Some(Pause::Taken);
+            };
+            lent.shard.add_stats(&mut gathering.sum, self.now);
+            gathering.next_shard += 1;
+            return None;
+        }
+        let Some(baseline) = self.shared.baseline() else {
+            return Some(Pause::Taken);
+        };
+        let sum = std::mem::take(&mut gathering.sum);
+        let group = match gathering.command {
+            StatsCommand::Reset => {
+                if !self.shared.set_baseline(self.new_baseline(sum)) {
+                    gathering.next_shard = 0;
+                    return Some(Pause::Taken);
+                }
+                self.shared.clear_prefixes();
+                out.extend_from_slice(reply::RESET);
+                session.state = State::Line;
+                return None;
+            }
+            StatsCommand::Sizes => {
+                self.stats_sizes(&sum, out);
+                session.state = State::Line;
+                return None;
+            }
+            StatsCommand::Settings => StatsGroup::Settings,
+            StatsCommand::Items => StatsGroup::Items,
+            StatsCommand::Slabs => StatsGroup::Slabs,
+            StatsCommand::Larder => StatsGroup::Larder,
+            _ => StatsGroup::General,
+        };
+        let snapshot = self.snapshot(sum.since(&baseline.store), &baseline);
+        self.daemon.stats(group, &snapshot, &mut |name, value| {
+            reply::stat(out, name, value)
+        });
+        out.extend_from_slice(reply::END);
+        session.state = State::Line;
+        None
+    }
+
+    fn new_baseline(&self, store: StoreStats) -> Baseline {
+        let globals = &self.shared.globals;
+        Baseline {
+            counters: self.shared.counters(),
+            store,
+            total_connections: globals.total_connections.load(Ordering::Relaxed),
+            rejected_connections: globals.rejected_connections.load(Ordering::Relaxed),
+            listen_disabled_num: globals.listen_disabled_num.load(Ordering::Relaxed),
+            listen_disabled_us: globals.listen_disabled_us.load(Ordering::Relaxed),
+        }
+    }
+
+    fn snapshot(&self, store: StoreStats, baseline: &Baseline) -> Snapshot {
+        let (shared, globals) = (self.shared, &self.shared.globals);
+        let since = |counter: &std::sync::atomic::AtomicU64, before| {
+            counter.load(Ordering::Relaxed) - before
+        };
+        let buffers = |face: fn(&crate::shared::WorkerFace) -> &std::sync::atomic::AtomicU64| {
+            shared
+                .workers
+                .iter()
+                .map(|worker| face(worker).load(Ordering::Relaxed))
+                .sum()
+        };
+        Snapshot {
+            pid: std::process::id(),
+            uptime_s: self.clock.uptime_s(),
+            unix_s: self.clock.unix(self.now),
+            limit_maxbytes: shared.limit_bytes(),
+            curr_connections: shared.conn_count() as u64,
+            listening_sockets: self.config.endpoints.len() as u64,
+            total_connections: since(&globals.total_connections, baseline.total_connections),
+            rejected_connections: since(
+                &globals.rejected_connections,
+                baseline.rejected_connections,
+            ),
+            connection_structures: globals.conns_peak.load(Ordering::Relaxed) as u64,
+            conn_buffer_bytes: buffers(|worker| &worker.buffer_bytes),
+            conn_buffer_count: buffers(|worker| &worker.buffers),
+            accepting_conns: globals.accepting.load(Ordering::Relaxed),
+            listen_disabled_num: since(&globals.listen_disabled_num, baseline.listen_disabled_num),
+            time_in_listen_disabled_us: since(
+                &globals.listen_disabled_us,
+                baseline.listen_disabled_us,
+            ),
+            threads: shared.shards() as u64,
+            detail_enabled: globals.detail_enabled.load(Ordering::Relaxed),
+            counters: shared.counters().since(&baseline.counters),
+            store,
+        }
+    }
+
+    fn stats_sizes(&self, sum: &StoreStats, out: &mut Vec<u8>) {
+        if !self.config.track_sizes {
+            reply::stat(out, "sizes_status", &"disabled");
+        }
+        for (bucket, count) in sum
+            .sizes
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            reply::stat(out, &((bucket + 1) * 32).to_string(), count);
+        }
+        out.extend_from_slice(reply::END);
+    }
+
+    /// Every connection of the process. The one that asks is seen parsing its command.
+    fn stats_conns(&self, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let mut conns = self.shared.conns().ok_or(Pause::Taken)?;
+        conns.sort_by_key(|conn| conn.fd);
+        for conn in conns {
+            let state = conn.state.load(Ordering::Relaxed);
+            let fd = conn.fd;
+            reply::stat(out, &format!("{fd}:addr"), &conn.peer);
+            if state != LISTENING {
+                reply::stat(out, &format!("{fd}:listen_addr"), &conn.local);
+            }
+            reply::stat(
+                out,
+                &format!("{fd}:state"),
+                &CONN_STATES[usize::from(state) % CONN_STATES.len()],
+            );
+            let idle_s = self
+                .now
+                .saturating_sub(conn.last_command.load(Ordering::Relaxed));
+            reply::stat(out, &format!("{fd}:secs_since_last_cmd"), &idle_s);
+        }
+        out.extend_from_slice(reply::END);
+        Ok(())
+    }
+
+    fn stats_detail(&self, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let mut prefixes: Vec<_> = self
+            .shared
+            .prefixes()
+            .ok_or(Pause::Taken)?
+            .into_iter()
+            .collect();
+        prefixes.sort_by(|a, b| a.0.cmp(&b.0));
+        for (prefix, counts) in prefixes {
+            out.extend_from_slice(b"PREFIX ");
+            out.extend_from_slice(&prefix);
+            let counts = format!(
+                " get {} hit {} set {} del {}\r\n",
+                counts.gets, counts.hits, counts.sets, counts.deletes
+            );
+            out.extend_from_slice(counts.as_bytes());
+        }
+        out.extend_from_slice(reply::END);
+        Ok(())
+    }
+
+    /// Lists one page's items of a class, or goes to the next shard, or ends.
+    pub(super) fn dump(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Dumping(dumping) = &mut session.state else {
+            return None;
+        };
+        if dumping.shard == self.shared.shards()
+            || dumping.items_left == 0
+            || dumping.bytes_left == 0
+        {
+            out.extend_from_slice(reply::END);
+            session.state = State::Line;
+            return None;
+        }
+        let Some(lent) = self.shared.borrow(dumping.shard) else {
+            return Some(Pause::Taken);
+        };
+        let Dumping {
+            class,
+            page,
+            items_left,
+            bytes_left,
+            ..
+        } = &mut **dumping;
+        let next = lent.shard.list_items(*class, *page, self.now, |item| {
+            if *items_left == 0 || *bytes_left == 0 {
+                return;
+            }
+            let expiry = if item.exptime == 0 {
+                0
+            } else {
+                self.clock.unix(item.exptime)
+            };
+            let facts = format!(" [{} b; {expiry} s]\r\n", item.value_len);
+            let len = 5 + item.key.len() + facts.len();
+            if len > *bytes_left {
+                *bytes_left = 0;
+                return;
+            }
+            (*items_left, *bytes_left) = (*items_left - 1, *bytes_left - len);
+            for part in [&b"ITEM "[..], item.key, facts.as_bytes()] {
+                out.extend_from_slice(part);
+            }
+        });
+        match next {
+            Some(page) => dumping.page = page,
+            None => (dumping.shard, dumping.page) = (dumping.shard + 1, 0),
+        }
+        None
+    }
+}

@@ -1,0 +1,209 @@
+//! Threads, sockets, connections, and shards owned and lent.
+//!
+//! ```text
+//!             ┌─ listening thread (the one that called `run`): accepts, hands on
+//!             ▼
+//!  worker 0   worker 1   …   worker n−1      one thread, one poll, its connections
+//!     │ owns     │ owns          │ owns      creates it, keeps its house between turns
+//!     ▼          ▼               ▼
+//!  shard 0    shard 1    …    shard n−1      lent to any worker, for one command at a time
+//! ```
+//!
+//! The way of a request: `worker` (a turn; `socket` reads) → `execute` (decodes, hashes, borrows the shard from
+//! `shared`, carries out, encodes) → `worker` (one write). A shard that is taken is not waited for: its connection is
+//! set aside and served again at the end of the turn.
+
+mod clock;
+mod config;
+mod conn;
+mod daemon;
+mod event_loop;
+mod execute;
+mod limits;
+mod listener;
+mod quota;
+mod shared;
+mod snapshot;
+mod socket;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam::channel;
+use larder_store::{KeyHasher, Shard};
+
+pub use config::{Config, Endpoint};
+pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
+pub use larder_store::{ClassStats, StoreStats};
+pub use snapshot::{Counters, Snapshot};
+
+use clock::Clock;
+use event_loop::EventLoop;
+use listener::{Inbox, Listener};
+use quota::Quota;
+use shared::Shared;
+use socket::ListenSocket;
+use worker::{Setup, Worker};
+
+/// A server whose sockets are bound and whose workers do not run yet.
+pub struct Server {
+    config: Config,
+    clock: Clock,
+    hasher: KeyHasher,
+    shared: Arc<Shared>,
+    sockets: Vec<ListenSocket>,
+    event_loop: EventLoop,
+}
+
+/// Asks a running server to stop, from any thread; cheap to clone.
+#[derive(Clone)]
+pub struct Stopper {
+    shared: Arc<Shared>,
+    waker: Arc<mio::Waker>,
+}
+
+impl Server {
+    /// Binds every endpoint and sets up the shards. Starts no thread.
+    ///
+    /// # Errors
+    /// The system's, with the address that could not be bound in its text.
+    pub fn bind(config: Config) -> io::Result<Self> {
+        let sockets = config
+            .endpoints
+            .iter()
+            .map(|endpoint| ListenSocket::open(endpoint, config.backlog))
+            .collect::<io::Result<Vec<_>>>()?;
+        let hasher = KeyHasher::new();
+        let shard_config = config.shard();
+        let shards = (0..config.threads.max(1))
+            .map(|_| Shard::new(shard_config, hasher.clone()))
+            .collect();
+        let shared = Shared::new(
+            shards,
+            config.memory_limit,
+            shard_config.page_bytes,
+            config.detail_enabled,
+        );
+        let (clock, shared) = (Clock::start(), Arc::new(shared));
+        Ok(Self {
+            config,
+            clock,
+            hasher,
+            shared,
+            sockets,
+            event_loop: EventLoop::new()?,
+        })
+    }
+
+    /// The TCP addresses bound, with the ports the system chose.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.sockets
+            .iter()
+            .filter_map(ListenSocket::tcp_addr)
+            .collect()
+    }
+
+    /// A handle that stops the server.
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            shared: Arc::clone(&self.shared),
+            waker: self.event_loop.waker(),
+        }
+    }
+
+    /// Starts the workers and serves on the calling thread until stopped.
+    ///
+    /// # Errors
+    /// The system's, when threads or polls cannot be had.
+    pub fn run(self, daemon: Arc<dyn Daemon>) -> io::Result<Stop> {
+        let Self {
+            config,
+            clock,
+            hasher,
+            shared,
+            sockets,
+            event_loop,
+        } = self;
+        let (conn_limit, maxconns_fast) = (config.conn_limit, config.maxconns_fast);
+        let shard_config = config.shard();
+        let (setup_shared, config) = (Arc::clone(&shared), Arc::new(config));
+        let listener = event_loop.waker();
+        let setup = Arc::new(Setup {
+            shared: setup_shared,
+            config,
+            shard_config,
+            daemon,
+            hasher,
+            clock,
+            listener,
+        });
+        let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+        for index in 0..shared.shards() {
+            let (sender, inbox) = channel::unbounded();
+            let (worker_loop, setup) = (EventLoop::new()?, Arc::clone(&setup));
+            inboxes.push(Inbox {
+                sender,
+                waker: worker_loop.waker(),
+            });
+            let run = move || run_worker(Worker::new(index, &setup, worker_loop, inbox));
+            threads.push(
+                thread::Builder::new()
+                    .name(format!("worker-{index}"))
+                    .spawn(run)?,
+            );
+        }
+        let faces = Vec::new();
+        let quota = Quota::default();
+        let listener = Listener {
+            shared,
+            clock,
+            event_loop,
+            sockets,
+            inboxes,
+            conn_limit,
+            maxconns_fast,
+            quota,
+            resting_since: None,
+            faces,
+        };
+        let stop = listener.run()?;
+        for thread in threads {
+            // A worker that panicked has ended the process.
+            let _ = thread.join();
+        }
+        Ok(stop)
+    }
+}
+
+/// Runs a worker to its end. One that fails takes the process with it: a daemon that is half alive is worse than none.
+fn run_worker(worker: Worker<'_>) {
+    let _end = EndProcessOnPanic;
+    if let Err(error) = worker.run() {
+        log::error!("a worker's loop has failed: {error}; the process ends");
+        std::process::abort();
+    }
+}
+
+/// Ends the process when the thread that holds it unwinds; the panic's message has been printed by then.
+struct EndProcessOnPanic;
+
+impl Drop for EndProcessOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl Stopper {
+    /// Stops the server: no new connections, what was read is answered, the workers end. The first reason given stands.
+    pub fn stop(&self, why: Stop) {
+        self.shared.set_stop(why);
+        if let Err(error) = self.waker.wake() {
+            log::error!("the listening thread cannot be woken to stop: {error}");
+        }
+    }
+}

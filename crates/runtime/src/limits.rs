@@ -1,0 +1,33 @@
+//! The bounds of workers and connections, in one place.
+
+use std::time::Duration;
+
+use larder_store::BORROW_COPY_MAX;
+
+/// Bytes that one read takes at most; also the worker's one read buffer.
+pub(crate) const READ_BYTES: usize = 64 * 1024;
+
+/// Replies waiting to be sent above which a connection's next command, or the next key of a get, waits. One reply more
+/// of up to [`BORROW_COPY_MAX`] may lie on top.
+pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
+
+/// Bytes of a large value that are gathered before they are put into its shard, when they come in small packets.
+pub(crate) const SLICE_BYTES: usize = 16 * 1024;
+
+/// Seconds that a large value waits for others on their way in to make room, before it is tried all the same.
+pub(crate) const MEMORY_WAIT_MAX_S: u32 = 2;
+
+/// Chunks that a shard's owner looks at in one step of its housekeeping: some tens of microseconds.
+pub(crate) const STEP_BUDGET: usize = 1024;
+
+/// How long to go on serving what was read after the process was asked to stop.
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// How long accepting rests after descriptors ran out.
+pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Bytes that `stats cachedump` lists at most (memcached's bound).
+pub(crate) const CACHEDUMP_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+const _: () = assert!(SLICE_BYTES <= BORROW_COPY_MAX);
+const _: () = assert!(READ_BYTES <= BORROW_COPY_MAX);

@@ -1,0 +1,175 @@
+//! The listening thread: accepts connections and hands each to the worker with the fewest.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::Sender;
+
+use crate::clock::Clock;
+use crate::conn::Conn;
+use crate::daemon::Stop;
+use crate::event_loop::EventLoop;
+use crate::execute::LISTENING;
+use crate::limits::ACCEPT_REST;
+use crate::quota::{Cause, Quota};
+use crate::shared::{ConnInfo, Shared};
+use crate::socket::{Accepted, ListenSocket, is_out_of_descriptors};
+use larder_protocol::text::ErrorText;
+
+/// Where a worker takes its new connections from.
+pub(crate) struct Inbox {
+    pub(crate) sender: Sender<Box<Conn>>,
+    pub(crate) waker: Arc<mio::Waker>,
+}
+
+/// The listening thread.
+pub(crate) struct Listener {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
+    pub(crate) event_loop: EventLoop,
+    pub(crate) sockets: Vec<ListenSocket>,
+    pub(crate) inboxes: Vec<Inbox>,
+    pub(crate) conn_limit: usize,
+    pub(crate) maxconns_fast: bool,
+    pub(crate) quota: Quota,
+    /// Since when accepting rests, on the clock.
+    pub(crate) resting_since: Option<Duration>,
+    /// Kept for `stats conns`.
+    pub(crate) faces: Vec<Arc<ConnInfo>>,
+}
+
+impl Listener {
+    /// Accepts until the process is asked to stop; says why it was.
+    pub(crate) fn run(mut self) -> io::Result<Stop> {
+        for (number, socket) in self.sockets.iter_mut().enumerate() {
+            self.event_loop.add_listener(socket, number)?;
+            let (fd, name) = socket.face();
+            let info = Arc::new(ConnInfo {
+                fd,
+                peer: name,
+                local: String::new(),
+                last_command: AtomicU32::new(self.clock.now()),
+                state: AtomicU8::new(LISTENING),
+            });
+            self.shared.register_conn(&info);
+            self.faces.push(info);
+        }
+        let stop = loop {
+            let timeout = self.resting_since.map(|_| ACCEPT_REST);
+            let mut ready = Vec::new();
+            self.event_loop
+                .wait(timeout, |event| ready.push(event.number))?;
+            if let Some(stop) = self.shared.stop() {
+                break stop;
+            }
+            if self.end_rest() {
+                ready = (0..self.sockets.len()).collect();
+            }
+            for number in ready {
+                self.accept_all(number);
+            }
+        };
+        for inbox in &self.inboxes {
+            inbox.waker.wake()?;
+        }
+        Ok(stop)
+    }
+
+    /// Accepts what waits at one socket.
+    fn accept_all(&mut self, number: usize) {
+        while self.resting_since.is_none() {
+            if !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit {
+                self.rest("the limit of connections (-c) is reached");
+                return;
+            }
+            match self.sockets[number].accept() {
+                Ok(accepted) => self.take_in(accepted),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_out_of_descriptors(&error) => {
+                    self.rest(
+                        "no file descriptor is left; raise the limit of open files or lower -c",
+                    );
+                }
+                // Interrupted, or the client is gone already: the next one may be there.
+                Err(error) => log::debug!("accept: {error}"),
+            }
+        }
+    }
+
+    fn take_in(&mut self, accepted: Accepted) {
+        let Accepted {
+            mut socket,
+            peer,
+            local,
+        } = accepted;
+        let globals = &self.shared.globals;
+        let open = self.shared.conn_count();
+        if open >= self.conn_limit {
+            globals.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            // One try: whoever does not take it is not waited for.
+            let _ = socket.write(ErrorText::TooManyConnections.line());
+            if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
+                log::warn!(
+                    "{peer}: refused, {open} connections are open (-c {}){left_out}",
+                    self.conn_limit
+                );
+            }
+            return;
+        }
+        globals.total_connections.fetch_add(1, Ordering::Relaxed);
+        globals.conns_peak.fetch_max(open + 1, Ordering::Relaxed);
+        if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
+            log::debug!("{peer}: connected{left_out}");
+        }
+        let info = Arc::new(ConnInfo {
+            fd: socket.fd(),
+            peer,
+            local,
+            last_command: AtomicU32::new(self.clock.now()),
+            state: AtomicU8::new(0),
+        });
+        self.shared.register_conn(&info);
+        let worker = self.shared.least_loaded();
+        self.shared.workers[worker]
+            .conns
+            .fetch_add(1, Ordering::Relaxed);
+        let inbox = &self.inboxes[worker];
+        // A worker that does not take it has ended, and so will this thread.
+        if inbox.sender.send(Box::new(Conn::new(socket, info))).is_ok()
+            && let Err(error) = inbox.waker.wake()
+        {
+            log::error!("a worker cannot be woken: {error}");
+        }
+    }
+
+    /// Stops accepting for a while; connections wait in the kernel's queue.
+    fn rest(&mut self, why: &str) {
+        let globals = &self.shared.globals;
+        globals.accepting.store(false, Ordering::Relaxed);
+        globals.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
+        self.resting_since = Some(self.clock.elapsed());
+        if let Some(left_out) = self.quota.take(Cause::Rest, self.clock.now()) {
+            log::warn!("not accepting connections for now: {why}{left_out}");
+        }
+    }
+
+    /// Goes on accepting if the rest is over. True if it was.
+    fn end_rest(&mut self) -> bool {
+        let Some(since) = self.resting_since else {
+            return false;
+        };
+        let rested = self.clock.elapsed() - since;
+        if rested < ACCEPT_REST {
+            return false;
+        }
+        self.resting_since = None;
+        let globals = &self.shared.globals;
+        globals
+            .listen_disabled_us
+            .fetch_add(rested.as_micros() as u64, Ordering::Relaxed);
+        globals.accepting.store(true, Ordering::Relaxed);
+        true
+    }
+}

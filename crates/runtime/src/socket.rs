@@ -1,0 +1,261 @@
+//! The one place that opens, reads and writes sockets, TCP and Unix alike.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
+
+use crate::config::Endpoint;
+
+/// A client's socket.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// What came of a read.
+pub(crate) enum Got {
+    /// This many bytes.
+    Bytes(usize),
+    /// Nothing for now; an event will tell of more.
+    Nothing,
+    /// The end: the other side has closed.
+    End,
+    /// The connection is broken.
+    Broken(io::Error),
+}
+
+impl Socket {
+    /// One read.
+    #[inline]
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
+        loop {
+            let result = match self {
+                Self::Tcp(stream) => stream.read(buf),
+                Self::Unix(stream) => stream.read(buf),
+            };
+            return match result {
+                Ok(0) => Got::End,
+                Ok(n) => Got::Bytes(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Got::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Got::Broken(error),
+            };
+        }
+    }
+
+    /// One write. 0 if nothing can be written now; an event will tell when.
+    #[inline]
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let result = match self {
+                Self::Tcp(stream) => stream.write(bytes),
+                Self::Unix(stream) => stream.write(bytes),
+            };
+            return match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result,
+            };
+        }
+    }
+
+    /// The descriptor's number, for `stats conns`.
+    pub(crate) fn fd(&self) -> i32 {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl Source for Socket {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.register(registry, token, interests),
+            Self::Unix(stream) => stream.register(registry, token, interests),
+        }
+    }
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.reregister(registry, token, interests),
+            Self::Unix(stream) => stream.reregister(registry, token, interests),
+        }
+    }
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.deregister(registry),
+            Self::Unix(stream) => stream.deregister(registry),
+        }
+    }
+}
+
+/// A listening socket. A Unix one removes its file when it is dropped.
+pub(crate) enum ListenSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// A connection just accepted: its socket, the peer as `stats conns` words it, and the address it came by.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: String,
+    pub(crate) local: String,
+}
+
+impl ListenSocket {
+    /// Opens an endpoint.
+    pub(crate) fn open(endpoint: &Endpoint, backlog: u32) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Tcp(addr) => listen_tcp(*addr, backlog).map_err(|error| named(error, addr)),
+            Endpoint::Unix { path, mask } => {
+                listen_unix(path, *mask, backlog).map_err(|error| named(error, path.display()))
+            }
+        }
+    }
+
+    /// The TCP address bound, with the port that the system chose.
+    pub(crate) fn tcp_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// The descriptor and the address, as `stats conns` shows them.
+    pub(crate) fn face(&self) -> (i32, String) {
+        match self {
+            Self::Tcp(listener) => (
+                listener.as_raw_fd(),
+                listener
+                    .local_addr()
+                    .map_or_else(|_| "tcp:".into(), tcp_name),
+            ),
+            Self::Unix(listener, path) => {
+                (listener.as_raw_fd(), format!("unix:{}", path.display()))
+            }
+        }
+    }
+
+    /// Accepts one connection.
+    pub(crate) fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, addr) = listener.accept()?;
+                // A peer that is gone already is found out by the first read.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_keepalive(true);
+                let local = stream.local_addr().map_or_else(|_| "tcp:".into(), tcp_name);
+                Ok(Accepted {
+                    socket: Socket::Tcp(stream),
+                    peer: tcp_name(addr),
+                    local,
+                })
+            }
+            Self::Unix(listener, path) => {
+                let (stream, _) = listener.accept()?;
+                let name = format!("unix:{}", path.display());
+                Ok(Accepted {
+                    socket: Socket::Unix(stream),
+                    peer: name.clone(),
+                    local: name,
+                })
+            }
+        }
+    }
+}
+
+impl Source for ListenSocket {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.register(registry, token, interests),
+            Self::Unix(listener, _) => listener.register(registry, token, interests),
+        }
+    }
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.reregister(registry, token, interests),
+            Self::Unix(listener, _) => listener.reregister(registry, token, interests),
+        }
+    }
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.deregister(registry),
+            Self::Unix(listener, _) => listener.deregister(registry),
+        }
+    }
+}
+
+fn named(error: io::Error, what: impl std::fmt::Display) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {what}: {error}"))
+}
+
+fn tcp_name(addr: SocketAddr) -> String {
+    match addr {
+        SocketAddr::V4(addr) => format!("tcp:{addr}"),
+        SocketAddr::V6(addr) => format!("tcp6:{addr}"),
+    }
+}
+
+fn listen_tcp(addr: SocketAddr, backlog: u32) -> io::Result<ListenSocket> {
+    let socket = socket2::Socket::new(
+        Domain::for_address(addr),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(backlog.min(i32::MAX as u32) as i32)?;
+    Ok(ListenSocket::Tcp(TcpListener::from_std(socket.into())))
+}
+
+fn listen_unix(path: &Path, mask: u32, backlog: u32) -> io::Result<ListenSocket> {
+    // An old socket is replaced; a file of any other kind is somebody's, and binding fails.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        fs::remove_file(path)?;
+    }
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, Permissions::from_mode(mask))?;
+    socket.listen(backlog.min(i32::MAX as u32) as i32)?;
+    Ok(ListenSocket::Unix(
+        UnixListener::from_std(socket.into()),
+        path.to_owned(),
+    ))
+}
+
+/// Whether an accept failed because the process or the system has no descriptor left.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    // EMFILE and ENFILE: std has no ErrorKind for them.
+    matches!(error.raw_os_error(), Some(24 | 23))
+}

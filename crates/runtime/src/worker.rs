@@ -1,0 +1,491 @@
+//! A worker: one thread, one poll, its connections, and the shard that it owns.
+//!
+//! One turn of the loop: wait, take in new connections, give each connection that is ready its turn, come back to those
+//! that were set aside, keep the shard's house. A connection's turn is: what is left of its input, else one read, then
+//! its commands, then one write. Nothing in here blocks but the wait.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::Receiver;
+use larder_store::{KeyHasher, RelTime, ShardConfig};
+use slab::Slab;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::conn::Conn;
+use crate::daemon::Daemon;
+use crate::event_loop::{EventLoop, Ready};
+use crate::execute::{CloseReason, Holding, PARSING, Pause, Turn};
+use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, STEP_BUDGET};
+use crate::quota::{Cause, Quota};
+use crate::shared::Shared;
+use crate::snapshot::Counter;
+use crate::socket::Got;
+
+/// What all workers are given.
+pub(crate) struct Setup {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) shard_config: ShardConfig,
+    pub(crate) daemon: Arc<dyn Daemon>,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) clock: Clock,
+    /// Wakes the listening thread, when a client has asked the process to stop.
+    pub(crate) listener: Arc<mio::Waker>,
+}
+
+/// One worker.
+pub(crate) struct Worker<'a> {
+    index: usize,
+    setup: &'a Setup,
+    event_loop: EventLoop,
+    inbox: Receiver<Box<Conn>>,
+    conns: Slab<Box<Conn>>,
+    /// Connections whose turn it is.
+    queue: VecDeque<usize>,
+    /// Connections whose shard was taken.
+    aside: Vec<usize>,
+    /// Connections that wait for room for a large value.
+    parked: Vec<usize>,
+    /// What closed connections still hold in shards that were taken.
+    holdings: Vec<Holding>,
+    read_buf: Box<[u8]>,
+    replies: Vec<u8>,
+    /// The clock as read in this turn, and the second that it tells.
+    elapsed: Duration,
+    now: RelTime,
+    quota: Quota,
+    /// The shard has work that should go on in the next turn.
+    house_waits: bool,
+    /// When to end, after the process was asked to stop.
+    drain_until: Option<Duration>,
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(
+        index: usize,
+        setup: &'a Setup,
+        event_loop: EventLoop,
+        inbox: Receiver<Box<Conn>>,
+    ) -> Self {
+        let elapsed = setup.clock.elapsed();
+        Self {
+            index,
+            setup,
+            event_loop,
+            inbox,
+            conns: Slab::new(),
+            queue: VecDeque::new(),
+            aside: Vec::new(),
+            parked: Vec::new(),
+            holdings: Vec::new(),
+            read_buf: vec![0; READ_BYTES].into_boxed_slice(),
+            replies: Vec::with_capacity(OUTPUT_HIGH),
+            elapsed,
+            now: Clock::second(elapsed),
+            quota: Quota::default(),
+            house_waits: false,
+            drain_until: None,
+        }
+    }
+
+    /// Runs until the process is asked to stop.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        while !self.drained() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        let Self {
+            event_loop,
+            conns,
+            queue,
+            ..
+        } = self;
+        event_loop.wait(timeout, |ready| note(conns, queue, ready))?;
+        self.setup.shared.workers[self.index]
+            .counters
+            .add(Counter::WorkerTurns, 1);
+        self.tick();
+        self.take_new();
+        for _ in 0..self.queue.len() {
+            if let Some(number) = self.queue.pop_front() {
+                self.serve(number);
+            }
+        }
+        self.come_back();
+        self.unpark();
+        if self.house_waits {
+            self.keep_house();
+        }
+        Ok(())
+    }
+
+    /// How long the next wait may last.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.queue.is_empty() || !self.aside.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        if self.house_waits || !self.holdings.is_empty() || !self.parked.is_empty() || self.drain_until.is_some() {
+            return Some(Duration::from_millis(1));
+        }
+        Some(Clock::until_next_second(self.elapsed))
+    }
+
+    /// Looks at the clock. Once a second: what is due by the second.
+    fn tick(&mut self) {
+        self.elapsed = self.setup.clock.elapsed();
+        let now = Clock::second(self.elapsed);
+        if now == self.now {
+            return;
+        }
+        self.now = now;
+        self.setup.shared.flush_if_due(now);
+        self.house_waits = true;
+        let face = &self.setup.shared.workers[self.index];
+        let sizes = self
+            .conns
+            .iter()
+            .map(|(_, conn)| conn.buffer_bytes() as u64)
+            .filter(|&bytes| bytes > 0);
+        let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+        face.buffers.store(count, Ordering::Relaxed);
+        face.buffer_bytes.store(bytes, Ordering::Relaxed);
+        self.close_idle();
+    }
+
+    fn close_idle(&mut self) {
+        let timeout = self.setup.config.idle_timeout_s;
+        if timeout == 0 {
+            return;
+        }
+        let idle = |conn: &Conn| {
+            self.now
+                .saturating_sub(conn.info.last_command.load(Ordering::Relaxed))
+                > timeout
+        };
+        let numbers: Vec<usize> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| idle(conn))
+            .map(|(number, _)| number)
+            .collect();
+        for number in numbers {
+            self.setup.shared.workers[self.index]
+                .counters
+                .add(Counter::IdleKicks, 1);
+            self.close(number, CloseReason::Idle);
+        }
+    }
+
+    /// Takes in the connections that the listener has sent.
+    fn take_new(&mut self) {
+        while let Ok(mut conn) = self.inbox.try_recv() {
+            let entry = self.conns.vacant_entry();
+            let number = entry.key();
+            if let Err(error) = self.event_loop.add_conn(&mut conn.socket, number) {
+                log::warn!(
+                    "{}: cannot be watched and is closed: {error}",
+                    conn.info.peer
+                );
+                self.setup.shared.workers[self.index]
+                    .conns
+                    .fetch_sub(1, Ordering::Relaxed);
+                continue;
+            }
+            conn.note_activity(self.now);
+            entry.insert(conn);
+        }
+    }
+
+    /// Gives one connection its turn.
+    fn serve(&mut self, number: usize) {
+        let Some(conn) = self.conns.get_mut(number) else {
+            return;
+        };
+        conn.queued = false;
+        if conn.closing.is_some() || (conn.has_output() && !conn.writable) {
+            return self.write_out(number);
+        }
+        let setup = self.setup;
+        let turn = Turn {
+            shared: &setup.shared,
+            config: &setup.config,
+            shard_config: &setup.shard_config,
+            daemon: &*setup.daemon,
+            hasher: &setup.hasher,
+            clock: &setup.clock,
+            counters: &setup.shared.workers[self.index].counters,
+            worker: self.index,
+            now: self.now,
+            detail: setup.shared.globals.detail_enabled.load(Ordering::Relaxed),
+        };
+        if let Some(pause) = self.work(&turn, number) {
+            self.after(number, pause);
+        }
+    }
+
+    /// Works on what is left of a connection's input, else on what one read brings. `None` if it has been closed.
+    fn work(&mut self, turn: &Turn<'_>, number: usize) -> Option<Pause> {
+        let conn = self.conns.get_mut(number)?;
+        if conn.pending {
+            conn.pending = false;
+            let (input, at) = conn.take_input();
+            let (used, pause) = turn.run(&mut conn.session, &input[at..], &mut self.replies);
+            conn.put_input(input, at + used);
+            if pause != Pause::Input {
+                return Some(pause);
+            }
+        }
+        if !conn.readable {
+            return Some(Pause::Input);
+        }
+        let len = match conn.socket.read(&mut self.read_buf) {
+            Got::Bytes(len) => len,
+            Got::Nothing => {
+                conn.readable = false;
+                return Some(Pause::Input);
+            }
+            Got::End => {
+                // Half a command is lost, whole ones are answered.
+                return Some(Pause::Close(CloseReason::Normal));
+            }
+            Got::Broken(error) => {
+                log::debug!("{}: lost: {error}", conn.info.peer);
+                self.close(number, CloseReason::Lost);
+                return None;
+            }
+        };
+        conn.info.state.store(PARSING, Ordering::Relaxed);
+        turn.counters.add(Counter::BytesRead, len as u64);
+        conn.note_activity(self.now);
+        // A short read has emptied the socket; unless the other side has closed, there is no need to be told so.
+        conn.readable = len == self.read_buf.len() || conn.hung_up;
+        if conn.has_input() {
+            conn.add_input(&self.read_buf[..len]);
+            let (input, at) = conn.take_input();
+            let (used, pause) = turn.run(&mut conn.session, &input[at..], &mut self.replies);
+            conn.put_input(input, at + used);
+            return Some(pause);
+        }
+        let (used, pause) = turn.run(&mut conn.session, &self.read_buf[..len], &mut self.replies);
+        if used < len {
+            conn.keep_input(&self.read_buf[used..len]);
+        }
+        Some(pause)
+    }
+
+    /// Sends what a connection's turn brought and sees when the next one is due.
+    fn after(&mut self, number: usize, pause: Pause) {
+        let Some(conn) = self.conns.get_mut(number) else {
+            return;
+        };
+        conn.info
+            .state
+            .store(conn.session.state_number(), Ordering::Relaxed);
+        match pause {
+            Pause::Memory => {
+                conn.pending = true;
+                conn.queued = true;
+                conn.output.append(&mut self.replies);
+                self.parked.push(number);
+                return;
+            }
+            Pause::Taken => {
+                // Its replies wait with it: one write for the whole turn.
+                conn.pending = true;
+                conn.output.append(&mut self.replies);
+                conn.queued = true;
+                self.aside.push(number);
+                self.setup.shared.workers[self.index]
+                    .counters
+                    .add(Counter::ShardSetAsides, 1);
+                return;
+            }
+            Pause::Yield | Pause::Output => conn.pending = true,
+            Pause::Close(reason) => {
+                conn.closing = Some(reason);
+                if reason == CloseReason::Shutdown
+                    && let Err(error) = self.setup.listener.wake()
+                {
+                    log::error!("the listening thread cannot be woken to stop: {error}");
+                }
+            }
+            Pause::Input => {}
+        }
+        self.write_out(number);
+    }
+
+    /// Writes what there is to write, then closes or queues the connection if that is due.
+    fn write_out(&mut self, number: usize) {
+        let Some(conn) = self.conns.get_mut(number) else {
+            return;
+        };
+        if conn.writable {
+            match conn.write(&mut self.replies) {
+                Ok(0) => {}
+                Ok(bytes) => {
+                    self.setup.shared.workers[self.index]
+                        .counters
+                        .add(Counter::BytesWritten, bytes as u64);
+                }
+                Err(error) => {
+                    log::debug!("{}: lost: {error}", conn.info.peer);
+                    self.replies.clear();
+                    return self.close(number, CloseReason::Lost);
+                }
+            }
+        } else {
+            conn.output.append(&mut self.replies);
+        }
+        if conn.has_output() {
+            // The rest goes out when the socket takes more; until then nothing more is read.
+            return;
+        }
+        match conn.closing {
+            Some(reason) => self.close(number, reason),
+            None if conn.pending || conn.readable => enqueue(conn, &mut self.queue, number),
+            None => {}
+        }
+    }
+
+    /// Comes back to the connections that were set aside in this turn.
+    fn come_back(&mut self) {
+        if self.aside.is_empty() && self.holdings.is_empty() {
+            return;
+        }
+        let aside = std::mem::take(&mut self.aside);
+        let idle = self.queue.is_empty() && !aside.is_empty();
+        for number in aside {
+            self.serve_again(number);
+        }
+        for holding in std::mem::take(&mut self.holdings) {
+            self.give_back(holding);
+        }
+        // With nothing else to do, whoever has the shard is to get on.
+        if idle && !self.aside.is_empty() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Tries those again that wait for room.
+    fn unpark(&mut self) {
+        for number in std::mem::take(&mut self.parked) {
+            self.serve_again(number);
+        }
+    }
+
+    /// [`Self::serve`] for a connection whose replies so far lie in its own buffer.
+    fn serve_again(&mut self, number: usize) {
+        if let Some(conn) = self.conns.get_mut(number) {
+            self.replies.append(&mut std::mem::take(&mut conn.output));
+            self.serve(number);
+        }
+    }
+
+    fn keep_house(&mut self) {
+        let shared = &self.setup.shared;
+        let Some(mut lent) = shared.borrow(self.index) else {
+            return;
+        };
+        self.house_waits = shared.keep_house(self.index, &mut lent, STEP_BUDGET, self.now);
+    }
+
+    fn give_back(&mut self, holding: Holding) {
+        let shared = &self.setup.shared;
+        let index = holding.shard();
+        match shared.borrow(index) {
+            Some(mut lent) => holding.give_back(&mut lent.shard),
+            None => self.holdings.push(holding),
+        }
+    }
+
+    /// Closes a connection, and gives back what it holds.
+    fn close(&mut self, number: usize, reason: CloseReason) {
+        let Some(conn) = self.conns.try_remove(number) else {
+            return;
+        };
+        self.log_close(&conn, reason);
+        self.aside.retain(|&other| other != number);
+        self.parked.retain(|&other| other != number);
+        self.queue.retain(|&other| other != number);
+        self.setup.shared.workers[self.index]
+            .conns
+            .fetch_sub(1, Ordering::Relaxed);
+        let Conn {
+            session, socket, ..
+        } = *conn;
+        drop(socket);
+        let (hasher, shards) = (&self.setup.hasher, self.setup.shared.shards());
+        if let Some(holding) = session.into_holding(|key| hasher.hash(key).shard(shards)) {
+            self.give_back(holding);
+        }
+    }
+
+    fn log_close(&mut self, conn: &Conn, reason: CloseReason) {
+        let peer = &conn.info.peer;
+        let refused = match reason {
+            CloseReason::LineTooLong => "sent a line longer than any command",
+            CloseReason::Http => "sent an HTTP request; this is a memcached port",
+            CloseReason::Binary => "speaks the binary protocol, which this version does not serve",
+            CloseReason::PinRevoked => {
+                "read a value so slowly that its memory was needed for a write"
+            }
+            CloseReason::Normal | CloseReason::Shutdown | CloseReason::Lost | CloseReason::Idle => {
+                if let Some(left_out) = self.quota.take(Cause::Conn, self.now) {
+                    log::debug!("{peer}: closed ({reason:?}){left_out}");
+                }
+                return;
+            }
+        };
+        self.setup.shared.workers[self.index]
+            .counters
+            .add(Counter::ConnsRefused, 1);
+        if let Some(left_out) = self.quota.take(Cause::Refused, self.now) {
+            log::warn!("{peer}: {refused}; closed{left_out}");
+        }
+    }
+
+    /// Whether the process was asked to stop and what was read is answered.
+    fn drained(&mut self) -> bool {
+        if self.setup.shared.stop().is_none() {
+            return false;
+        }
+        let elapsed = self.elapsed;
+        let until = *self.drain_until.get_or_insert(elapsed + DRAIN_MAX);
+        let waits = self
+            .conns
+            .iter()
+            .any(|(_, conn)| conn.queued || conn.has_output());
+        !waits || elapsed >= until
+    }
+}
+
+/// Takes note of what the wait has told of a connection.
+fn note(conns: &mut Slab<Box<Conn>>, queue: &mut VecDeque<usize>, ready: Ready) {
+    let Some(conn) = conns.get_mut(ready.number) else {
+        return;
+    };
+    conn.hung_up |= ready.hung_up;
+    conn.readable |= ready.readable || ready.hung_up;
+    if ready.writable {
+        conn.writable = true;
+    }
+    if conn.readable || conn.pending || conn.has_output() {
+        enqueue(conn, queue, ready.number);
+    }
+}
+
+fn enqueue(conn: &mut Conn, queue: &mut VecDeque<usize>, number: usize) {
+    if !conn.queued {
+        conn.queued = true;
+        queue.push_back(number);
+    }
+}
