@@ -1,0 +1,336 @@
+//! The command line, as memcached's getopt reads it: short options cluster and take glued values, long ones take `=`
+//! or the next word and may be abbreviated, words that are no options are ignored.
+//!
+//! Reading it twice keeps it simple: first what was typed ([`Given`]), which a configuration file's lines are read
+//! into as well; then what it means, by the table in `options`.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config_file;
+use crate::options::{self, Act, Opt, Set};
+use crate::refusal::{Refusal, Refusals};
+use crate::settings::Settings;
+
+/// The clap id of words that are no options.
+const WORDS: &str = "words";
+
+/// An option as typed.
+#[derive(Clone)]
+pub(crate) struct Given {
+    /// Its row in the table.
+    pub(crate) option: &'static Opt,
+    /// Its value, for those that take one.
+    pub(crate) value: Option<String>,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Print one of the texts and exit.
+    Print(Act),
+    /// Judge these settings and exit.
+    Check(Box<Settings>),
+    /// Serve with these settings.
+    Serve(Box<Settings>),
+}
+
+/// Reads the command line, and the configuration file that it names, down to settings that go together.
+pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusals> {
+    let given = parse(args)?;
+    let asks_for = |act: Act| given.iter().any(|given| given.asks_for(act));
+    let texts = [Act::Help, Act::Version, Act::License, Act::SampleConfig];
+    if let Some(act) = texts.into_iter().find(|act| asks_for(*act)) {
+        return Ok(Request::Print(act));
+    }
+    let mut settings = Settings::default();
+    let files = given.iter().filter(|given| given.asks_for(Act::Config));
+    for path in files.filter_map(|given| given.value.as_deref()) {
+        config_file::apply(path, &given, &mut settings)?;
+    }
+    for given in &given {
+        given.apply(&mut settings)?;
+    }
+    settings.judge()?;
+    settings.anchor_paths();
+    let settings = Box::new(settings);
+    Ok(match asks_for(Act::CheckConfig) {
+        true => Request::Check(settings),
+        false => Request::Serve(settings),
+    })
+}
+
+impl Given {
+    fn asks_for(&self, act: Act) -> bool {
+        matches!(self.option.set, Set::Act(own) if own == act)
+    }
+
+    /// Puts the option into force.
+    pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Refusal> {
+        self.option
+            .apply(&self.option.name(), self.value.as_deref(), settings)
+    }
+}
+
+/// Finds the options in `args`, whose first word is the program's name. Repetitions of one option keep their order.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Vec<Given>, Refusal> {
+    let matches = command()
+        .try_get_matches_from(args)
+        .map_err(|error| unreadable(&error))?;
+    Ok(options::all()
+        .flat_map(|option| given(option, &matches))
+        .collect())
+}
+
+fn given(option: &'static Opt, matches: &ArgMatches) -> Vec<Given> {
+    let id = option.id();
+    if !option.takes_value() {
+        let count = usize::from(matches.get_count(id));
+        return vec![
+            Given {
+                option,
+                value: None
+            };
+            count
+        ];
+    }
+    let values = matches.get_many::<String>(id).into_iter().flatten();
+    values
+        .map(|value| Given {
+            option,
+            value: Some(value.clone()),
+        })
+        .collect()
+}
+
+/// The table of options in clap's terms.
+fn command() -> Command {
+    let words = Arg::new(WORDS).action(ArgAction::Append).num_args(0..);
+    Command::new("larderd")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .infer_long_args(true)
+        .args(options::all().map(arg))
+        .arg(words)
+}
+
+fn arg(option: &'static Opt) -> Arg {
+    let mut arg = Arg::new(option.id());
+    if let Some(short) = option.short {
+        arg = arg.short(short);
+    }
+    if !option.long.is_empty() {
+        arg = arg.long(option.long);
+    }
+    if option.takes_value() {
+        // The next word is the value whatever it looks like: `-p -1`.
+        arg.action(ArgAction::Append).allow_hyphen_values(true)
+    } else {
+        arg.action(ArgAction::Count)
+    }
+}
+
+/// clap's error in one sentence of ours.
+fn unreadable(error: &clap::Error) -> Refusal {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    // "--port <port>" or "--daemon...": what follows the name is clap's own.
+    let name = context(ContextKind::InvalidArg);
+    let name = name.split([' ', '=', '.']).next().unwrap_or(name);
+    let sentence = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            format!("{name}: unknown option, or an ambiguous abbreviation")
+        }
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
+        ErrorKind::TooManyValues => format!("{name}: takes no value"),
+        _ => format!("{name}: needs a value"),
+    };
+    Refusal::value(format!("{sentence}; `larderd --help` lists the options"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Code;
+    use crate::stats::settings::rows;
+
+    fn words(line: &str) -> impl Iterator<Item = OsString> {
+        ["larderd"]
+            .into_iter()
+            .chain(line.split(' '))
+            .map(OsString::from)
+    }
+
+    fn settings(line: &str) -> Settings {
+        match read(words(line)) {
+            Ok(Request::Serve(settings)) => *settings,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn refusal(line: &str) -> Refusal {
+        match read(words(line)) {
+            Err(Refusals(mut all)) => all.remove(0),
+            Ok(request) => panic!("{line}: {request:?}"),
+        }
+    }
+
+    #[test]
+    fn options_are_read_as_getopt_reads_them() {
+        let table = [
+            ("-p 5", "tcpport", "5"),
+            ("-p5", "tcpport", "5"),
+            ("-p -1", "tcpport", "-1"),
+            ("--port=5", "tcpport", "5"),
+            ("--port 5", "tcpport", "5"),
+            ("--po 5", "tcpport", "5"),
+            ("--memory-l=65", "maxbytes", "68157440"),
+            ("-m65", "maxbytes", "68157440"),
+            ("-m 1g", "maxbytes", "1073741824"),
+            ("-p 5 -p 6", "tcpport", "6"),
+            ("-vv", "verbosity", "2"),
+            ("-v -v -v", "verbosity", "3"),
+            ("-FXm65", "maxbytes", "68157440"),
+            ("-FX", "dump_enabled", "no"),
+            ("word -p 5 another", "tcpport", "5"),
+            ("-p 5 -- -p 6", "tcpport", "5"),
+            ("-U 5", "tcpport", "5"),
+            ("-l 127.0.0.1 -l ::1", "inter", "127.0.0.1,::1"),
+            ("-a 644", "umask", "644"),
+            ("-M", "evictions", "off"),
+            ("-C", "cas_enabled", "no"),
+            ("-A", "shutdown_command", "yes"),
+            ("-D /", "detail_enabled", "yes"),
+            ("-B ascii", "binding_protocol", "ascii"),
+            ("-I 2m", "item_size_max", "2097152"),
+            ("-I 256k", "item_size_max", "262144"),
+            (
+                "-o idle_timeout=5,no_lru_crawler -o track_sizes",
+                "track_sizes",
+                "yes",
+            ),
+            ("-o idle_timeout=5 -o idle_timeout=1m", "idle_timeout", "60"),
+            ("-s /run/x -p 0", "domain_socket", "/run/x"),
+            ("-t 3", "num_threads", "3"),
+        ];
+        for (line, row, expected) in table {
+            let rows = rows(&settings(line));
+            let value = rows
+                .into_iter()
+                .find(|(name, _)| *name == row)
+                .map(|(_, value)| value);
+            assert_eq!(value.as_deref(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn blanks_before_a_value_are_skipped() {
+        let args = ["larderd", "-m", "  65", "-p", " 5"].map(OsString::from);
+        let Ok(Request::Serve(settings)) = read(args) else {
+            panic!("refused");
+        };
+        assert_eq!((settings.memory_limit, settings.port), (65 << 20, Some(5)));
+    }
+
+    #[test]
+    fn refusals_name_the_option_and_have_memcacheds_exit_code() {
+        let table = [
+            ("-x", Code::Value, "-x: unknown option"),
+            ("--nonsense", Code::Value, "--nonsense: unknown option"),
+            (
+                "--enable",
+                Code::Value,
+                "--enable: unknown option, or an ambiguous",
+            ),
+            ("--daemon=yes", Code::Value, "--daemon: takes no value"),
+            ("-p", Code::Value, "--port: needs a value"),
+            ("--port", Code::Value, "--port: needs a value"),
+            ("-p 70000", Code::Usage, "-p: `70000`"),
+            ("-p x", Code::Usage, "-p: `x`"),
+            ("-U 70000", Code::Usage, "-U: `70000`"),
+            ("-p 0", Code::Usage, "-p 0 turns TCP off"),
+            ("-m x", Code::Value, "-m: `x` is not a size"),
+            ("-m 1", Code::Usage, "-I 1m is more than half of -m 1m"),
+            ("-m 9999999999999", Code::Value, "-m: "),
+            ("-I 10", Code::Usage, "-I: `10` is not from 1k to 1g"),
+            ("-I 2g -m 8g", Code::Usage, "-I: "),
+            (
+                "-I 40m",
+                Code::Usage,
+                "-I 40m is more than half of -m 64m: raise -m to at least 80m",
+            ),
+            ("-c 0", Code::Value, "-c: `0`"),
+            ("-t 0", Code::Value, "-t: `0`"),
+            ("-R 0", Code::Value, "-R: `0`"),
+            ("-f 1", Code::Value, "-f: `1` is not greater than 1"),
+            ("-n 0", Code::Value, "-n: `0`"),
+            ("-N 0", Code::Value, "-N: `0`"),
+            ("-a 8", Code::Value, "-a: `8`"),
+            ("-B foo", Code::Usage, "-B: `foo`"),
+            ("-B binary", Code::Usage, "-B: the binary protocol"),
+            ("-S", Code::Usage, "-S: SASL"),
+            ("-Y /x", Code::Usage, "-Y: authentication"),
+            ("-Z", Code::Usage, "-Z: TLS"),
+            ("-e /x", Code::Usage, "-e: larderd never writes items"),
+            ("-o foo", Code::Value, "-o: Illegal suboption \"foo\""),
+            ("-o hashpower", Code::Value, "-o: hashpower: needs a value"),
+            (
+                "-o hot_lru_pct=70",
+                Code::Usage,
+                "-o hot_lru_pct and warm_lru_pct",
+            ),
+            (
+                "-o temporary_ttl=5,no_lru_maintainer",
+                Code::Usage,
+                "-o temporary_ttl needs",
+            ),
+            (
+                "--config /nonexistent/file",
+                Code::Value,
+                "/nonexistent/file: cannot be read",
+            ),
+        ];
+        for (line, code, beginning) in table {
+            let refusal = refusal(line);
+            assert!(refusal.sentence.starts_with(beginning), "{line}: {refusal}");
+            assert_eq!(refusal.code, code, "{line}");
+        }
+    }
+
+    #[test]
+    fn texts_are_asked_for() {
+        let table = [
+            ("-h", Act::Help),
+            ("--help -m x", Act::Help),
+            ("-V", Act::Version),
+            ("--version", Act::Version),
+            ("-i", Act::License),
+            ("--sample-config", Act::SampleConfig),
+        ];
+        for (line, expected) in table {
+            let request = read(words(line));
+            assert!(
+                matches!(request, Ok(Request::Print(act)) if act == expected),
+                "{line}: {request:?}"
+            );
+        }
+        assert!(matches!(
+            read(words("--check-config -m 65")),
+            Ok(Request::Check(_))
+        ));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_gathered() {
+        let settings = settings("-L -W -o lru_crawler_sleep=5,no_hashexpand -m 65");
+        let gathered: std::collections::BTreeSet<_> = settings.without_effect.into_iter().collect();
+        assert_eq!(
+            Vec::from_iter(gathered),
+            ["-L", "-W", "lru_crawler_sleep", "no_hashexpand"]
+        );
+    }
+}

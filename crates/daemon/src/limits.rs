@@ -1,0 +1,82 @@
+//! Limits of the system: open files, core files, locked memory.
+
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+
+use crate::refusal::Refusal;
+use crate::settings::{Settings, in_units};
+use crate::units::MIB;
+
+/// What a process with locked memory needs beyond `-m`: code, stacks of the workers, connections' buffers.
+const LOCKED_BEYOND_ITEMS: u64 = 128 * MIB;
+
+/// Descriptors that are not clients': the standard streams, each worker's poll and waker, and some to spare for
+/// listening sockets and files.
+pub(crate) fn reserved_descriptors(threads: usize) -> u64 {
+    3 + 2 * threads as u64 + 8
+}
+
+/// Raises what the settings need to have raised. To be done while still root.
+pub(crate) fn raise(settings: &Settings) -> Result<(), Refusal> {
+    raise_open_files(settings)?;
+    if settings.coredumps {
+        raise_to_the_most(Resource::RLIMIT_CORE).map_err(|error| {
+            Refusal::system(format!(
+                "-r: the limit of core files cannot be raised ({error})"
+            ))
+        })?;
+    }
+    if settings.lock_memory {
+        // Where it does not suffice, `lock_memory` says so.
+        let _ = raise_to_the_most(Resource::RLIMIT_MEMLOCK);
+    }
+    Ok(())
+}
+
+/// Raises a limit as far as the system allows.
+fn raise_to_the_most(resource: Resource) -> nix::Result<()> {
+    setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY).or_else(|_| {
+        let (_, hard) = getrlimit(resource)?;
+        setrlimit(resource, hard, hard)
+    })
+}
+
+/// Sees to as many open files as `-c` needs. A limit that is high enough is left alone.
+fn raise_open_files(settings: &Settings) -> Result<(), Refusal> {
+    let reserved = reserved_descriptors(settings.threads);
+    let needed = u64::from(settings.conn_limit) + reserved;
+    let denied = |hard: u64, error| {
+        Refusal::system(format!(
+            "-c {} needs {needed} open files and the limit of {hard} cannot be raised ({error}): \
+             lower -c to {}, or raise the limit (ulimit -n, LimitNOFILE=)",
+            settings.conn_limit,
+            hard.saturating_sub(reserved)
+        ))
+    };
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| denied(0, error))?;
+    if soft >= needed {
+        return Ok(());
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed))
+        .map_err(|error| denied(hard, error))
+}
+
+/// Locks all memory, now and later, or says why not. Locking under a limit that the process may reach would turn a
+/// later allocation into its end, so that is not tried.
+pub(crate) fn lock_memory(settings: &Settings) {
+    let needed = settings.memory_limit.saturating_add(LOCKED_BEYOND_ITEMS);
+    match getrlimit(Resource::RLIMIT_MEMLOCK) {
+        Ok((soft, _)) if soft < needed => {
+            log::warn!(
+                "-k: memory is not locked: the limit of locked memory is {}, and -m needs {} (ulimit -l, LimitMEMLOCK=)",
+                in_units(soft),
+                in_units(needed)
+            );
+        }
+        _ => {
+            if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
+                log::warn!("-k: memory is not locked: {error}");
+            }
+        }
+    }
+}

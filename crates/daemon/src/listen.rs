@@ -1,0 +1,267 @@
+//! `-l`, `-p` and `-s`: from what was typed to the addresses to bind.
+//!
+//! An entry of `-l` is `[proto[name]:][tag[x]:]host[:port]`; entries are separated by commas or semicolons, IPv6
+//! addresses with a port stand in brackets, `*` is every address of the machine.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+
+use larder_runtime::Endpoint;
+
+use crate::refusal::Refusal;
+use crate::settings::{DEFAULT_LISTEN, Settings};
+
+/// One place to listen, its name not yet looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    host: String,
+    port: u16,
+}
+
+/// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached.
+pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
+    if let Some(path) = &settings.unix_socket {
+        return Ok(vec![Endpoint::Unix {
+            path: path.clone(),
+            mask: settings.unix_mask,
+        }]);
+    }
+    // -1 is any free port, which the system calls 0.
+    let port = settings.tcp_port().max(0) as u16;
+    let by_default = [DEFAULT_LISTEN.to_owned()];
+    let lists = match settings.listen.is_empty() {
+        true => &by_default[..],
+        false => &settings.listen,
+    };
+    let mut endpoints = Vec::new();
+    for text in lists.iter().flat_map(|list| list.split([',', ';'])) {
+        let text = text.trim();
+        let entry = entry(text, port).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
+        let addresses = entry
+            .resolve()
+            .map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
+        for address in addresses.into_iter().map(Endpoint::Tcp) {
+            // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
+            if !endpoints.contains(&address) {
+                endpoints.push(address);
+            }
+        }
+    }
+    Ok(endpoints)
+}
+
+/// Reads one entry.
+fn entry(text: &str, default_port: u16) -> Result<Entry, Refusal> {
+    let rest = without_prefixes(text)?;
+    let (host, port) = split_port(rest)?;
+    if host.is_empty() {
+        return Err(Refusal::system(
+            "names no address: write one such as 127.0.0.1, or * for all",
+        ));
+    }
+    let port = match port {
+        None => default_port,
+        Some(digits) => digits
+            .parse()
+            .map_err(|_| Refusal::system(format!("`{digits}` is not a port from 0 to 65535")))?,
+    };
+    Ok(Entry {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+/// Takes memcached's prefixes off, refusing those that ask for what is not served.
+fn without_prefixes(text: &str) -> Result<&str, Refusal> {
+    let tls = ["notls:", "btls:", "mtls:"];
+    if let Some(prefix) = tls.iter().find(|prefix| text.starts_with(**prefix)) {
+        return Err(Refusal::system(format!(
+            "{prefix} is for TLS, which is not served by this version"
+        )));
+    }
+    let mut rest = text;
+    if let Some((name, after)) = bracketed(rest, "proto") {
+        match name {
+            "ascii" | "negotiating" => rest = after,
+            "binary" => {
+                return Err(Refusal::system(
+                    "the binary protocol is not served by this version",
+                ));
+            }
+            _ => {
+                return Err(Refusal::system(format!(
+                    "`{name}` is not a protocol: write ascii or negotiating"
+                )));
+            }
+        }
+    }
+    if let Some((_, after)) = bracketed(rest, "tag") {
+        rest = after;
+    }
+    Ok(rest)
+}
+
+/// `word[name]:rest` or `word_name_:rest`, taken apart.
+fn bracketed<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let text = text.strip_prefix(word)?;
+    let (name, rest) = match text.strip_prefix('[') {
+        Some(text) => text.split_once("]:")?,
+        None => text.strip_prefix('_')?.split_once("_:")?,
+    };
+    Some((name, rest))
+}
+
+/// `host:port`, `[v6]:port`, `[v6]`, or a host alone; a bare IPv6 address has no port.
+fn split_port(text: &str) -> Result<(&str, Option<&str>), Refusal> {
+    if let Some(inner) = text.strip_prefix('[') {
+        let (host, rest) = inner
+            .split_once(']')
+            .ok_or_else(|| Refusal::system("the bracket [ is not closed"))?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err(Refusal::system(format!("`{rest}` follows the bracket ]"))),
+        };
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Ok((host, Some(port))),
+        _ => Ok((text, None)),
+    }
+}
+
+impl Entry {
+    fn resolve(&self) -> Result<Vec<SocketAddr>, Refusal> {
+        if self.host == "*" {
+            return Ok(every_address(self.port));
+        }
+        (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .map_err(|error| Refusal::system(format!("cannot be looked up: {error}")))
+    }
+}
+
+/// All addresses of the machine; those of IPv6 only where it has them.
+fn every_address(port: u16) -> Vec<SocketAddr> {
+    let has_v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    let v4 = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    let v6 = has_v6.then_some(IpAddr::from(Ipv6Addr::UNSPECIFIED));
+    [v4].into_iter()
+        .chain(v6)
+        .map(|address| SocketAddr::new(address, port))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Code;
+
+    fn addresses(settings: &Settings) -> Result<Vec<String>, Refusal> {
+        let name = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Tcp(address) => address.to_string(),
+            Endpoint::Unix { path, mask } => format!("{} {mask:o}", path.display()),
+        };
+        Ok(endpoints(settings)?.iter().map(name).collect())
+    }
+
+    fn listening_on(lists: &[&str]) -> Result<Vec<String>, Refusal> {
+        addresses(&Settings {
+            listen: lists.iter().map(|list| (*list).to_owned()).collect(),
+            ..Settings::default()
+        })
+    }
+
+    #[test]
+    fn entries() {
+        let table: &[(&[&str], &[&str])] = &[
+            (&[], &["127.0.0.1:11211"]),
+            (&["127.0.0.2"], &["127.0.0.2:11211"]),
+            (&["127.0.0.2:80"], &["127.0.0.2:80"]),
+            (
+                &["127.0.0.1,127.0.0.2:5"],
+                &["127.0.0.1:11211", "127.0.0.2:5"],
+            ),
+            (
+                &["127.0.0.1; 127.0.0.2"],
+                &["127.0.0.1:11211", "127.0.0.2:11211"],
+            ),
+            (
+                &["127.0.0.1", "127.0.0.2:5"],
+                &["127.0.0.1:11211", "127.0.0.2:5"],
+            ),
+            (&["127.0.0.1,127.0.0.1"], &["127.0.0.1:11211"]),
+            (&["::1"], &["[::1]:11211"]),
+            (&["[::1]"], &["[::1]:11211"]),
+            (&["[::1]:80"], &["[::1]:80"]),
+            (&["proto[ascii]:127.0.0.1:5"], &["127.0.0.1:5"]),
+            (
+                &["proto[negotiating]:tag[a]:127.0.0.1"],
+                &["127.0.0.1:11211"],
+            ),
+            (&["tag_a_:[::1]:5"], &["[::1]:5"]),
+        ];
+        for (lists, expected) in table {
+            assert_eq!(
+                listening_on(lists).expect("good entries"),
+                *expected,
+                "{lists:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_address_of_the_machine() {
+        let all = listening_on(&["*:5"]).expect("addresses");
+        assert_eq!(all[0], "0.0.0.0:5");
+        assert!(all.len() == 1 || all[1..] == ["[::]:5"]);
+    }
+
+    #[test]
+    fn names_are_looked_up() {
+        let all = listening_on(&["localhost:5"]).expect("every machine has localhost");
+        assert!(
+            all.iter()
+                .all(|address| address == "127.0.0.1:5" || address == "[::1]:5")
+        );
+    }
+
+    #[test]
+    fn bad_entries_are_the_systems_refusals() {
+        let table = [
+            "",
+            "127.0.0.1,",
+            ":80",
+            "127.0.0.1:99999",
+            "127.0.0.1:x",
+            "[::1",
+            "[::1]80",
+            "notls:127.0.0.1",
+            "mtls:*",
+            "proto[binary]:127.0.0.1",
+            "proto[foo]:127.0.0.1",
+            "no such host",
+            "256.1.1.1.1",
+        ];
+        for list in table {
+            let refusal = listening_on(&[list]).expect_err(list);
+            assert_eq!(refusal.code, Code::System, "{list:?}");
+            assert!(refusal.sentence.starts_with("-l "), "{list:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn ports_and_unix_sockets() {
+        let with = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            addresses(&settings).expect("addresses")
+        };
+        assert_eq!(with(|s| s.port = Some(-1)), ["127.0.0.1:0"]);
+        assert_eq!(with(|s| s.udp_port = 9), ["127.0.0.1:9"]);
+        let unix = |s: &mut Settings| {
+            s.unix_socket = Some("/run/x".into());
+            s.listen.push("*".to_owned());
+        };
+        assert_eq!(with(unix), ["/run/x 700"]);
+    }
+}

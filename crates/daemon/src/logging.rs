@@ -1,0 +1,58 @@
+//! The log: one line an event, with the time, to the standard error.
+//!
+//! How much is logged is `-v`'s to say, and the command `verbosity` moves it later; `RUST_LOG`, where it is set,
+//! decides instead. Notices are told whatever the level: what an operator must know about a default of ours.
+
+use std::env;
+use std::fmt;
+
+use env_logger::{Builder, Env};
+use log::{Level, LevelFilter, Record};
+
+/// Starts the log at the level of `-v`.
+pub(crate) fn start(verbosity: u32) {
+    let by_variable = env::var_os("RUST_LOG").is_some();
+    let mut builder = Builder::new();
+    match by_variable {
+        true => builder.parse_env(Env::default()),
+        // The filter lets everything of ours through: the level is held by `log` itself, where it can be moved.
+        false => builder
+            .filter_level(LevelFilter::Trace)
+            .filter_module("mio", LevelFilter::Warn),
+    };
+    builder.format_timestamp_millis().init();
+    if !by_variable {
+        set_level(verbosity);
+    }
+}
+
+/// Moves the level: 0 warns, 1 tells what happens, 2 and 3 more of it.
+pub(crate) fn set_level(verbosity: u32) {
+    log::set_max_level(match verbosity {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    });
+}
+
+/// The level in force, as a number of `-v`.
+pub(crate) fn verbosity() -> u32 {
+    match log::max_level() {
+        LevelFilter::Off | LevelFilter::Error | LevelFilter::Warn => 0,
+        LevelFilter::Info => 1,
+        LevelFilter::Debug => 2,
+        LevelFilter::Trace => 3,
+    }
+}
+
+/// Logs what an operator must know at any level.
+pub(crate) fn notice(message: fmt::Arguments<'_>) {
+    log::logger().log(
+        &Record::builder()
+            .level(Level::Info)
+            .target("larderd")
+            .args(message)
+            .build(),
+    );
+}

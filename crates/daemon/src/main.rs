@@ -1,0 +1,152 @@
+//! larderd, a memcached-compatible cache daemon.
+//!
+//! This crate is the daemon's side of the house: what the options mean, what `stats` says, and how the process starts
+//! and stops. It serves nothing itself: it binds a [`Server`] of the runtime, implements the runtime's `Daemon`, and
+//! waits. The way from options to a running server is [`serve`], from top to bottom.
+
+mod background;
+mod cgroup;
+mod cli;
+mod config_file;
+mod daemon;
+mod help;
+mod limits;
+mod listen;
+mod logging;
+mod options;
+mod pidfile;
+mod port_file;
+mod privileges;
+mod refusal;
+mod settings;
+mod signals;
+mod stats;
+mod units;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use larder_runtime::{Server, Stop};
+
+use crate::cli::Request;
+use crate::daemon::Larderd;
+use crate::refusal::{Refusal, Refusals};
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusals) => {
+            for refusal in &refusals.0 {
+                let _ = writeln!(io::stderr(), "larderd: {refusal}");
+            }
+            ExitCode::from(refusals.code())
+        }
+    }
+}
+
+fn run() -> Result<(), Refusals> {
+    match cli::read(env::args_os())? {
+        Request::Print(act) => print(&help::text(act)),
+        Request::Check(settings) => check(&settings)?,
+        Request::Serve(settings) => serve(*settings)?,
+    }
+    Ok(())
+}
+
+/// Prints to the standard output, whose reader may have seen enough.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Judges what only the system knows: names to listen on, the user to go on as, the control group's memory.
+fn check(settings: &Settings) -> Result<(), Refusal> {
+    logging::start(settings.verbosity);
+    listen::endpoints(settings)?;
+    privileges::user(settings)?;
+    warn_of_oddities(settings);
+    print("larderd: the configuration is good\n");
+    Ok(())
+}
+
+/// Starts, serves, and ends when told to.
+fn serve(settings: Settings) -> Result<(), Refusal> {
+    logging::start(settings.verbosity);
+    let signals = signals::take_over()?;
+    limits::raise(&settings)?;
+    if let Some(user) = privileges::user(&settings)? {
+        privileges::give_up(&user, &settings)?;
+    }
+    warn_of_oddities(&settings);
+    let server = bind(&settings)?;
+    port_file::write(&server.local_addrs());
+    if settings.background {
+        background::enter(&settings)?;
+    }
+    if settings.lock_memory {
+        limits::lock_memory(&settings);
+    }
+    signals::watch(signals, server.stopper())?;
+    if let Some(path) = &settings.pidfile {
+        pidfile::write(path);
+    }
+    let remove_at_end = settings.pidfile.clone().filter(|_| settings.background);
+    let stopped = server.run(Arc::new(Larderd::new(settings)));
+    if let Some(path) = remove_at_end {
+        pidfile::remove(&path);
+    }
+    match stopped {
+        Ok(Stop::Graceful) => signals::announce_graceful_stop(),
+        Ok(Stop::Now) => {}
+        Err(error) => return Err(Refusal::system(format!("cannot serve: {error}"))),
+    }
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Binds the sockets and says where it listens.
+fn bind(settings: &Settings) -> Result<Server, Refusal> {
+    let endpoints = listen::endpoints(settings)?;
+    let server = Server::bind(settings.to_config(endpoints))
+        .map_err(|error| Refusal::system(format!("cannot listen: {error}")))?;
+    if let Some(path) = &settings.unix_socket {
+        log::info!("listening on {}", path.display());
+    }
+    for address in server.local_addrs() {
+        match settings.listens_by_default() {
+            true => logging::notice(format_args!(
+                "listening on {address}: without -l only this machine can connect"
+            )),
+            false => log::info!("listening on {address}"),
+        }
+    }
+    Ok(server)
+}
+
+/// Tells what is accepted and yet not as somebody may expect.
+fn warn_of_oddities(settings: &Settings) {
+    if settings.udp_port != 0 {
+        log::warn!(
+            "-U {}: UDP is not served, since its answers can be turned on others",
+            settings.udp_port
+        );
+    }
+    if settings.unix_socket.is_some() && !settings.listen.is_empty() {
+        log::warn!("-l has no effect beside -s, which serves by the Unix socket alone");
+    }
+    if settings.threads > 64 {
+        log::warn!(
+            "-t {}: more threads than cores only cost time",
+            settings.threads
+        );
+    }
+    if !settings.without_effect.is_empty() {
+        let mut names = settings.without_effect.clone();
+        names.sort();
+        names.dedup();
+        log::warn!("accepted without effect: {}", names.join(", "));
+    }
+    cgroup::warn_of_limit(settings);
+}

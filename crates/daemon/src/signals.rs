@@ -1,0 +1,60 @@
+//! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so, SIGHUP never ends the process. SIGPIPE is ignored by
+//! Rust's own start-up.
+
+use std::io::{self, Write as _};
+use std::sync::Once;
+use std::thread;
+
+use larder_runtime::{Stop, Stopper};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+
+use crate::refusal::Refusal;
+
+/// Takes the signals over: from now on none of them ends the process, and they wait until [`watch`] begins.
+pub(crate) fn take_over() -> Result<Signals, Refusal> {
+    Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])
+        .map_err(|error| Refusal::system(format!("signals cannot be handled: {error}")))
+}
+
+/// Starts the thread that acts on signals, those that have waited included.
+pub(crate) fn watch(mut signals: Signals, stopper: Stopper) -> Result<(), Refusal> {
+    let act = move || {
+        for signal in &mut signals {
+            match signal {
+                SIGUSR1 => {
+                    announce_graceful_stop();
+                    stopper.stop(Stop::Graceful);
+                }
+                SIGHUP => log::info!("SIGHUP: there is nothing to read anew"),
+                _ => {
+                    log::info!("{}: stopping", name(signal));
+                    stopper.stop(Stop::Now);
+                }
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(act)
+        .map(drop)
+        .map_err(|error| {
+            Refusal::system(format!("the thread for signals cannot be started: {error}"))
+        })
+}
+
+/// memcached's words for a graceful stop, once, whether a signal or a client asked for it.
+pub(crate) fn announce_graceful_stop() {
+    static ANNOUNCED: Once = Once::new();
+    ANNOUNCED.call_once(|| {
+        // Nobody may be there to read it.
+        let _ = writeln!(io::stderr(), "Gracefully stopping");
+    });
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        _ => "SIGTERM",
+    }
+}

@@ -1,0 +1,27 @@
+//! `stats larder`: what Larder counts and memcached has no row for. Names say whose it is: a shard's, a worker's, a
+//! connection's.
+
+use larder_runtime::{EmitRow, Snapshot};
+
+/// Emits the rows.
+pub(crate) fn emit(snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+    let store = &snapshot.store;
+    emit("larder_version", &env!("CARGO_PKG_VERSION"));
+    emit("worker_turns", &snapshot.counters.worker_turns);
+    emit("conn_buffer_bytes", &snapshot.conn_buffer_bytes);
+    emit("conns_refused", &snapshot.counters.conns_refused);
+    emit("shard_set_asides", &snapshot.counters.shard_set_asides);
+    emit("shard_pages_used", &store.pages_used);
+    emit("shard_pages_free", &store.pages_free);
+    emit("shard_page_move_evictions", &store.page_move_evictions);
+    emit("shard_index_bytes", &store.index_bytes);
+    emit("shard_index_slots", &store.index_slots);
+    emit("shard_index_entries_moved", &store.index_entries_moved);
+    emit(
+        "shard_index_entries_moved_max",
+        &store.index_entries_moved_max,
+    );
+    emit("shard_pending_bytes", &store.pending_bytes);
+    emit("shard_pinned_items", &store.pinned_items);
+    emit("shard_pins_revoked", &store.pins_revoked);
+}
