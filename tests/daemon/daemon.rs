@@ -1,0 +1,152 @@
+//! A larderd started with just the options of one test, and its own folder for files.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::support::{Conn, Tool, wait_until};
+
+/// Longest that a start or a stop may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_larderd");
+
+/// Runs larderd to its end: for options with which it does not serve.
+pub(crate) fn run(args: &[&str]) -> Tool {
+    Tool::run(PROGRAM, args, LIMIT)
+}
+
+/// A folder that the daemon may write to, whoever it has become.
+pub(crate) fn folder() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("chmod");
+    folder
+}
+
+/// A larderd that serves, started by the test's own options.
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts it and waits until it has told its ports. `{}` in an option is the folder.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(args, variables).when_it_listens()
+    }
+
+    /// Lets another program start it, which is given its path and options after its own.
+    pub(crate) fn start_by(program: &str, first: &[&str], args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(first).arg(PROGRAM);
+        Self::launch(command, args, &[]).when_it_listens()
+    }
+
+    fn when_it_listens(self) -> Self {
+        wait_until(LIMIT, "the file with the ports", || {
+            self.port_file().exists()
+        });
+        self
+    }
+
+    /// Starts it and waits for nothing.
+    pub(crate) fn spawn(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::launch(Command::new(PROGRAM), args, variables)
+    }
+
+    fn launch(mut command: Command, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let folder = folder();
+        let path = folder.path().to_str().expect("a plain name").to_owned();
+        let log = fs::File::create(folder.path().join("log")).expect("a log file");
+        let child = command
+            .args(args.iter().map(|arg| arg.replace("{}", &path)))
+            .env_remove("RUST_LOG")
+            .env("MEMCACHED_PORT_FILENAME", folder.path().join("ports"))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("larderd was built");
+        Self { child, folder }
+    }
+
+    fn port_file(&self) -> PathBuf {
+        self.folder.path().join("ports")
+    }
+
+    /// The lines of the file with the ports.
+    pub(crate) fn ports(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.port_file()).expect("the file with the ports");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Connects to its first port on 127.0.0.1.
+    pub(crate) fn connect(&self) -> Conn {
+        let ports = self.ports();
+        let port = ports[0]
+            .rsplit(' ')
+            .next()
+            .and_then(|port| port.parse().ok());
+        Conn::open(SocketAddr::from(([127, 0, 0, 1], port.expect("a port"))))
+    }
+
+    /// One row of `stats settings`.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let rows = self.connect().stats("settings");
+        let row = rows.into_iter().find(|(row, _)| row == name);
+        row.unwrap_or_else(|| panic!("no row {name}")).1
+    }
+
+    /// What it wrote to the standard error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("the log")
+    }
+
+    /// Waits for a line in the log.
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        wait_until(LIMIT, words, || self.log().contains(words));
+    }
+
+    /// The process that was started; with `-d`, the one that ends at once.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("our own child");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until(LIMIT, "the end of the process", || {
+            status = self.child.try_wait().expect("our own child");
+            status.is_some()
+        });
+        status.expect("waited for")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("larderd's log:\n{}", self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,152 @@
+//! What larderd prints and refuses without serving: texts, exit codes, the configuration file's bad lines.
+
+use std::fs;
+
+use crate::daemon::{folder, run};
+use crate::support::is_root;
+
+#[test]
+fn texts_are_printed_and_end_well() {
+    let table = [
+        ("-h", "-m, --memory-limit=<num>"),
+        ("--help", "Suboptions of -o:"),
+        ("-V", "(memcached 1.6.45)"),
+        ("--version", "larderd "),
+        ("-i", "MIT license"),
+        ("--sample-config", "#-m 1g"),
+    ];
+    for (option, words) in table {
+        let outcome = run(&[option]);
+        assert_eq!(outcome.status.code(), Some(0), "{option}");
+        assert!(
+            outcome.output.contains(words),
+            "{option}: {}",
+            outcome.output
+        );
+    }
+    let version = run(&["-V"]).output;
+    let expected = format!("larderd {} (memcached 1.6.45)\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(version, expected);
+}
+
+#[test]
+fn exit_codes_are_memcacheds() {
+    let table: &[(&[&str], i32)] = &[
+        (&["-x"], 1),
+        (&["-c", "0"], 1),
+        (&["-t", "0"], 1),
+        (&["-R", "0"], 1),
+        (&["-f", "1"], 1),
+        (&["-o", "foo"], 1),
+        (&["-o", "hashpower"], 1),
+        (&["-D"], 1),
+        (&["-p", "70000"], 64),
+        (&["-m", "1"], 64),
+        (&["-I", "10"], 64),
+        (&["-B", "foo"], 64),
+        (&["-Z"], 64),
+        (&["-S"], 64),
+        (&["-Y", "/etc/passwd"], 64),
+        (&["-e", "/tmp/file"], 64),
+        (&["-o", "temporary_ttl=5,no_lru_maintainer"], 64),
+        (&["-l", "no.such.name.invalid"], 71),
+        (&["-l", "notls:127.0.0.1"], 71),
+        (&["-l", "192.0.2.1", "-p", "-1"], 71),
+        (&["-c", "2000000000"], 71),
+        (&["-s", "/no/such/folder/socket"], 71),
+    ];
+    for (args, code) in table {
+        let outcome = run(args);
+        assert_eq!(
+            outcome.status.code(),
+            Some(*code),
+            "{args:?}: {}",
+            outcome.output
+        );
+        assert!(
+            outcome.output.contains("larderd: "),
+            "{args:?}: {}",
+            outcome.output
+        );
+    }
+}
+
+#[test]
+fn refused_options_are_named_in_one_sentence() {
+    let table: &[(&[&str], &str)] = &[
+        (&["-Z"], "larderd: -Z: TLS is not served by this version\n"),
+        (
+            &["--enable-sasl"],
+            "larderd: -S: SASL authentication is not served by this version\n",
+        ),
+        (
+            &["-o", "ssl_key=/x"],
+            "larderd: -o: ssl_key: TLS is not served by this version\n",
+        ),
+        (
+            &["-o", "proxy_config=/x"],
+            "larderd: -o: proxy_config: larderd is no proxy\n",
+        ),
+        (
+            &["-o", "ext_path=/x:1G"],
+            "larderd: -o: ext_path: larderd never writes items to a file, so there is no external storage\n",
+        ),
+    ];
+    for (args, sentence) in table {
+        assert_eq!(run(args).output, *sentence, "{args:?}");
+    }
+}
+
+#[test]
+fn unknown_users_are_refused_when_root() {
+    let outcome = run(&["-u", "no-such-user", "--check-config"]);
+    let expected = if is_root() { 67 } else { 0 };
+    assert_eq!(outcome.status.code(), Some(expected), "{}", outcome.output);
+}
+
+#[test]
+fn every_bad_line_of_a_file_is_named() {
+    let folder = folder();
+    let path = folder.path().join("conf");
+    fs::write(&path, "-m 64\nmemory-limit x\n# fine\n-Z\nnonsense\n").expect("a file");
+    let path = path.to_str().expect("a plain name");
+    for args in [
+        &["--config", path][..],
+        &["--check-config", "--config", path],
+    ] {
+        let outcome = run(args);
+        assert_eq!(outcome.status.code(), Some(1));
+        let expected = [
+            format!("larderd: {path}:2: -m: `x` is not a size"),
+            format!("larderd: {path}:4: -Z: TLS is not served"),
+            format!("larderd: {path}:5: --nonsense: unknown option"),
+        ];
+        let lines: Vec<_> = outcome.output.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{}", outcome.output);
+        for (line, beginning) in lines.iter().zip(&expected) {
+            assert!(line.starts_with(beginning.as_str()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn check_config_judges_and_exits() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/memcached.conf.example");
+    let table: &[(&[&str], i32)] = &[
+        (&["--check-config"], 0),
+        (&["--check-config", "--config", example], 0),
+        (&["--check-config", "-m", "128", "-I", "2m"], 0),
+        (&["--check-config", "-m", "1"], 64),
+        (&["--check-config", "-l", "no.such.name.invalid"], 71),
+        (&["--check-config", "--config", "/no/such/file"], 1),
+    ];
+    for (args, code) in table {
+        let outcome = run(args);
+        assert_eq!(
+            outcome.status.code(),
+            Some(*code),
+            "{args:?}: {}",
+            outcome.output
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! memcached and larderd side by side, and one exchange with either.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Conn, Ended, Server, show};
+
+/// Sent after every exchange. Neither command changes anything, and no script draws these two replies in a row,
+/// so that they mark where the replies to the script have ended.
+const MARK_SEND: &[u8] = b"cache_memlimit 1\r\nverbosity x\r\n";
+const MARK_REPLY: &[u8] =
+    b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\nCLIENT_ERROR bad command line format\r\n";
+
+/// Both servers, started alike.
+pub(crate) struct Pair {
+    memcached: Server,
+    larderd: Server,
+}
+
+/// What ends an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The replies to the mark, which is sent after the pieces.
+    Mark,
+    /// The server closes; nothing is sent after the pieces.
+    Close,
+}
+
+/// What a server sent back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The bytes of the replies.
+    pub(crate) bytes: Vec<u8>,
+    /// `Found` when it answered everything.
+    pub(crate) ended: Ended,
+}
+
+impl Pair {
+    /// Starts both.
+    pub(crate) fn start() -> Self {
+        let args = ["-m", "64", "-t", "2"];
+        // Its background threads hold items now and then, and an incr of a held item is not padded.
+        let quiet = [&args[..], &["-o", "no_lru_maintainer,no_lru_crawler"]].concat();
+        Self {
+            memcached: Server::memcached(&quiet),
+            larderd: Server::larderd(&args),
+        }
+    }
+
+    /// Sends the pieces to larderd, on a connection of their own.
+    pub(crate) fn larderd(&self, pieces: &[&[u8]], end: End) -> Answer {
+        exchange(&mut self.larderd.connect(), pieces, end)
+    }
+
+    /// Sends the pieces to memcached, on a connection of their own.
+    pub(crate) fn memcached(&self, pieces: &[&[u8]], end: End) -> Answer {
+        exchange(&mut self.memcached.connect(), pieces, end)
+    }
+
+    /// Empties both.
+    pub(crate) fn clear(&self) {
+        for server in [&self.memcached, &self.larderd] {
+            assert_eq!(server.connect().ask("flush_all"), "OK");
+        }
+    }
+
+    /// A connection to each: memcached's, then ours.
+    pub(crate) fn connect(&self) -> (Conn, Conn) {
+        (self.memcached.connect(), self.larderd.connect())
+    }
+}
+
+/// Sends the pieces one after another, and reads all that comes back for them.
+pub(crate) fn exchange(conn: &mut Conn, pieces: &[&[u8]], end: End) -> Answer {
+    for (i, piece) in pieces.iter().enumerate() {
+        if i > 0 {
+            // Long enough for the server to have seen the piece before; when it has not, nothing is lost but a cut.
+            thread::sleep(Duration::from_micros(50));
+        }
+        if !conn.try_send(piece) {
+            break;
+        }
+    }
+    conn.set_limit(Duration::from_secs(3));
+    if end == End::Mark {
+        conn.try_send(MARK_SEND);
+    }
+    let (mut bytes, ended) = conn.try_until(MARK_REPLY);
+    if ended == Ended::Found {
+        bytes.truncate(bytes.len() - MARK_REPLY.len());
+    }
+    Answer { bytes, ended }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.ended {
+            Ended::Found => "",
+            Ended::Closed => ", then closes",
+            Ended::Stalled => ", then nothing more",
+        };
+        write!(f, "{}{end}", show(&self.bytes))
+    }
+}
