@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use larder_store::RelTime;
 
@@ -132,8 +131,6 @@ impl Conn {
     /// Notes for `stats conns` and for the idle timeout that something was done at `now`.
     #[inline]
     pub(crate) fn note_activity(&self, now: RelTime) {
-        if self.info.last_command.load(Ordering::Relaxed) != now {
-            self.info.last_command.store(now, Ordering::Relaxed);
-        }
+        self.info.note_command(now);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crossbeam::channel::Sender;
@@ -46,13 +45,8 @@ impl Listener {
         for (number, socket) in self.sockets.iter_mut().enumerate() {
             self.event_loop.add_listener(socket, number)?;
             let (fd, name) = socket.face();
-            let info = Arc::new(ConnInfo {
-                fd,
-                peer: name,
-                local: String::new(),
-                last_command: AtomicU32::new(self.clock.now()),
-                state: AtomicU8::new(LISTENING),
-            });
+            let now = self.clock.now();
+            let info = Arc::new(ConnInfo::new(fd, name, String::new(), now, LISTENING));
             self.shared.register_conn(&info);
             self.faces.push(info);
         }
@@ -107,7 +101,7 @@ impl Listener {
         let globals = &self.shared.globals;
         let open = self.shared.conn_count();
         if open >= self.conn_limit {
-            globals.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            globals.rejected_connections.add(1);
             // One try: whoever does not take it is not waited for.
             let _ = socket.write(ErrorText::TooManyConnections.line());
             if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
@@ -118,23 +112,15 @@ impl Listener {
             }
             return;
         }
-        globals.total_connections.fetch_add(1, Ordering::Relaxed);
-        globals.conns_peak.fetch_max(open + 1, Ordering::Relaxed);
+        globals.total_connections.add(1);
+        globals.conns_peak.raise_to(open as u64 + 1);
         if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
             log::debug!("{peer}: connected{left_out}");
         }
-        let info = Arc::new(ConnInfo {
-            fd: socket.fd(),
-            peer,
-            local,
-            last_command: AtomicU32::new(self.clock.now()),
-            state: AtomicU8::new(0),
-        });
+        let info = Arc::new(ConnInfo::new(socket.fd(), peer, local, self.clock.now(), 0));
         self.shared.register_conn(&info);
         let worker = self.shared.least_loaded();
-        self.shared.workers[worker]
-            .conns
-            .fetch_add(1, Ordering::Relaxed);
+        self.shared.workers[worker].conns.add(1);
         let inbox = &self.inboxes[worker];
         // A worker that does not take it has ended, and so will this thread.
         if inbox.sender.send(Box::new(Conn::new(socket, info))).is_ok()
@@ -147,8 +133,8 @@ impl Listener {
     /// Stops accepting for a while; connections wait in the kernel's queue.
     fn rest(&mut self, why: &str) {
         let globals = &self.shared.globals;
-        globals.accepting.store(false, Ordering::Relaxed);
-        globals.listen_disabled_num.fetch_add(1, Ordering::Relaxed);
+        globals.accepting.turn(false);
+        globals.listen_disabled_num.add(1);
         self.resting_since = Some(self.clock.elapsed());
         if let Some(left_out) = self.quota.take(Cause::Rest, self.clock.now()) {
             log::warn!("not accepting connections for now: {why}{left_out}");
@@ -166,10 +152,8 @@ impl Listener {
         }
         self.resting_since = None;
         let globals = &self.shared.globals;
-        globals
-            .listen_disabled_us
-            .fetch_add(rested.as_micros() as u64, Ordering::Relaxed);
-        globals.accepting.store(true, Ordering::Relaxed);
+        globals.listen_disabled_us.add(rested.as_micros() as u64);
+        globals.accepting.turn(true);
         true
     }
 }

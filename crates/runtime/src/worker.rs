@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam::channel::Receiver;
@@ -133,7 +132,11 @@ impl<'a> Worker<'a> {
         if !self.queue.is_empty() || !self.aside.is_empty() {
             return Some(Duration::ZERO);
         }
-        if self.house_waits || !self.holdings.is_empty() || !self.parked.is_empty() || self.drain_until.is_some() {
+        if self.house_waits
+            || !self.holdings.is_empty()
+            || !self.parked.is_empty()
+            || self.drain_until.is_some()
+        {
             return Some(Duration::from_millis(1));
         }
         Some(Clock::until_next_second(self.elapsed))
@@ -156,8 +159,8 @@ impl<'a> Worker<'a> {
             .map(|(_, conn)| conn.buffer_bytes() as u64)
             .filter(|&bytes| bytes > 0);
         let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
-        face.buffers.store(count, Ordering::Relaxed);
-        face.buffer_bytes.store(bytes, Ordering::Relaxed);
+        face.buffers.set(count);
+        face.buffer_bytes.set(bytes);
         self.close_idle();
     }
 
@@ -166,11 +169,7 @@ impl<'a> Worker<'a> {
         if timeout == 0 {
             return;
         }
-        let idle = |conn: &Conn| {
-            self.now
-                .saturating_sub(conn.info.last_command.load(Ordering::Relaxed))
-                > timeout
-        };
+        let idle = |conn: &Conn| self.now.saturating_sub(conn.info.last_command()) > timeout;
         let numbers: Vec<usize> = self
             .conns
             .iter()
@@ -195,9 +194,7 @@ impl<'a> Worker<'a> {
                     "{}: cannot be watched and is closed: {error}",
                     conn.info.peer
                 );
-                self.setup.shared.workers[self.index]
-                    .conns
-                    .fetch_sub(1, Ordering::Relaxed);
+                self.setup.shared.workers[self.index].conns.take(1);
                 continue;
             }
             conn.note_activity(self.now);
@@ -225,7 +222,6 @@ impl<'a> Worker<'a> {
             counters: &setup.shared.workers[self.index].counters,
             worker: self.index,
             now: self.now,
-            detail: setup.shared.globals.detail_enabled.load(Ordering::Relaxed),
         };
         if let Some(pause) = self.work(&turn, number) {
             self.after(number, pause);
@@ -263,7 +259,7 @@ impl<'a> Worker<'a> {
                 return None;
             }
         };
-        conn.info.state.store(PARSING, Ordering::Relaxed);
+        conn.info.set_state(PARSING);
         turn.counters.add(Counter::BytesRead, len as u64);
         conn.note_activity(self.now);
         // A short read has emptied the socket; unless the other side has closed, there is no need to be told so.
@@ -287,9 +283,7 @@ impl<'a> Worker<'a> {
         let Some(conn) = self.conns.get_mut(number) else {
             return;
         };
-        conn.info
-            .state
-            .store(conn.session.state_number(), Ordering::Relaxed);
+        conn.info.set_state(conn.session.state_number());
         match pause {
             Pause::Memory => {
                 conn.pending = true;
@@ -416,9 +410,7 @@ impl<'a> Worker<'a> {
         self.aside.retain(|&other| other != number);
         self.parked.retain(|&other| other != number);
         self.queue.retain(|&other| other != number);
-        self.setup.shared.workers[self.index]
-            .conns
-            .fetch_sub(1, Ordering::Relaxed);
+        self.setup.shared.workers[self.index].conns.take(1);
         let Conn {
             session, socket, ..
         } = *conn;

@@ -39,8 +39,10 @@ impl Shard {
     /// Makes the shard give up `pages` of its grant, evicting what is on them. Returns how many it could.
     pub fn give_up(&mut self, pages: usize, now: RelTime) -> usize {
         for given in 0..pages {
-            let spare = self.slab.charged() < self.slab.grant;
-            if !spare && !(self.slab.unmap_any() || self.config.evictions && self.shed_page(now)) {
+            let has_room = self.slab.charged() < self.slab.grant
+                || self.slab.unmap_any()
+                || self.config.evictions && self.shed_page(now);
+            if !has_room {
                 return given;
             }
             self.slab.grant -= 1;

@@ -168,11 +168,12 @@ impl Key<'_> {
 pub fn value_header(out: &mut Vec<u8>, key: Key<'_>, flags: u32, value_len: u32, cas: Option<u64>) {
     out.extend_from_slice(b"VALUE ");
     key.put_behind(out);
-    match AFTER_KEY.get(value_len as usize) {
+    let len = value_len as usize;
+    match AFTER_KEY.get(len) {
         // Most items have no client flags, and are short. A copy of known length is one move; what of it is too much
         // is cut off again.
         Some(text) if flags == 0 && cas.is_none() => {
-            let end = out.len() + short_len(value_len);
+            let end = out.len() + short_len(len);
             out.extend_from_slice(text);
             out.truncate(end);
         }
@@ -188,13 +189,12 @@ const fn after_keys() -> [[u8; 8]; 1000] {
     let mut n = 0;
     while n < texts.len() {
         let mut rest = n;
-        let end = short_len(n as u32);
-        let mut at = end - CRLF.len();
+        let mut at = short_len(n) - CRLF.len();
         texts[n][at] = CRLF[0];
         texts[n][at + 1] = CRLF[1];
         while at > " 0 ".len() {
             at -= 1;
-            texts[n][at] = b'0' + (rest % 10) as u8;
+            texts[n][at] = b"0123456789"[rest % 10];
             rest /= 10;
         }
         n += 1;
@@ -204,7 +204,7 @@ const fn after_keys() -> [[u8; 8]; 1000] {
 
 /// Bytes of such a text.
 #[inline(always)]
-const fn short_len(value_len: u32) -> usize {
+const fn short_len(value_len: usize) -> usize {
     " 0 0\r\n".len() + (value_len > 9) as usize + (value_len > 99) as usize
 }
 
@@ -278,7 +278,7 @@ mod tests {
                     u32::MAX,
                     u32::MAX,
                     Some(u64::MAX),
-                )
+                );
             },
             &format!(
                 "VALUE {} 4294967295 4294967295 18446744073709551615\r\n",
@@ -297,7 +297,7 @@ mod tests {
                         0,
                         len,
                         None,
-                    )
+                    );
                 },
                 &format!("VALUE key 0 {len}\r\n"),
             );

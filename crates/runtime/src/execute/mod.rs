@@ -2,8 +2,9 @@
 //!
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
-//! `text` (one command each), `value` (data blocks on their way in), `stats`.
+//! `text` (one command each), `get` (those that fetch), `value` (data blocks on their way in), `stats`.
 
+mod get;
 mod session;
 mod stats;
 mod text;
@@ -36,8 +37,6 @@ pub(crate) struct Turn<'a> {
     pub(crate) counters: &'a WorkerCounters,
     pub(crate) worker: usize,
     pub(crate) now: RelTime,
-    /// Whether `stats detail` counts.
-    pub(crate) detail: bool,
 }
 
 impl<'a> Turn<'a> {

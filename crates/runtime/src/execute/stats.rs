@@ -1,7 +1,5 @@
 //! The `stats` commands: gathered from the shards one borrow at a time, worded by the daemon.
 
-use std::sync::atomic::Ordering;
-
 use larder_protocol::text::{ErrorText, StatsCommand, reply};
 use larder_store::StoreStats;
 
@@ -9,11 +7,11 @@ use super::session::{Dumping, Gathering, State};
 use super::{Pause, Session, Turn};
 use crate::daemon::StatsGroup;
 use crate::limits::CACHEDUMP_BYTES_MAX;
-use crate::shared::Baseline;
+use crate::shared::{Baseline, Number, WorkerFace};
 use crate::snapshot::Snapshot;
 
 /// The states of a connection, as `stats conns` words them; its number is kept in
-/// [`crate::shared::ConnInfo::state`].
+/// [`crate::shared::ConnInfo`].
 const CONN_STATES: [&str; 6] = [
     "conn_new_cmd",
     "conn_parse_cmd",
@@ -63,10 +61,7 @@ impl Turn<'_> {
             }
             StatsCommand::DetailOn | StatsCommand::DetailOff => {
                 let on = command == StatsCommand::DetailOn;
-                self.shared
-                    .globals
-                    .detail_enabled
-                    .store(on, Ordering::Relaxed);
+                self.shared.globals.detail_enabled.turn(on);
                 out.extend_from_slice(reply::OK);
             }
             StatsCommand::DetailDump => self.stats_detail(out)?,
@@ -146,7 +141,7 @@ impl Turn<'_> {
         };
         let snapshot = self.snapshot(sum.since(&baseline.store), &baseline);
         self.daemon.stats(group, &snapshot, &mut |name, value| {
-            reply::stat(out, name, value)
+            reply::stat(out, name, value);
         });
         out.extend_from_slice(reply::END);
         session.state = State::Line;
@@ -158,24 +153,18 @@ impl Turn<'_> {
         Baseline {
             counters: self.shared.counters(),
             store,
-            total_connections: globals.total_connections.load(Ordering::Relaxed),
-            rejected_connections: globals.rejected_connections.load(Ordering::Relaxed),
-            listen_disabled_num: globals.listen_disabled_num.load(Ordering::Relaxed),
-            listen_disabled_us: globals.listen_disabled_us.load(Ordering::Relaxed),
+            total_connections: globals.total_connections.get(),
+            rejected_connections: globals.rejected_connections.get(),
+            listen_disabled_num: globals.listen_disabled_num.get(),
+            listen_disabled_us: globals.listen_disabled_us.get(),
         }
     }
 
     fn snapshot(&self, store: StoreStats, baseline: &Baseline) -> Snapshot {
         let (shared, globals) = (self.shared, &self.shared.globals);
-        let since = |counter: &std::sync::atomic::AtomicU64, before| {
-            counter.load(Ordering::Relaxed) - before
-        };
-        let buffers = |face: fn(&crate::shared::WorkerFace) -> &std::sync::atomic::AtomicU64| {
-            shared
-                .workers
-                .iter()
-                .map(|worker| face(worker).load(Ordering::Relaxed))
-                .sum()
+        let since = |counter: &Number, before| counter.get() - before;
+        let buffers = |face: fn(&WorkerFace) -> &Number| {
+            shared.workers.iter().map(|worker| face(worker).get()).sum()
         };
         Snapshot {
             pid: std::process::id(),
@@ -189,17 +178,17 @@ impl Turn<'_> {
                 &globals.rejected_connections,
                 baseline.rejected_connections,
             ),
-            connection_structures: globals.conns_peak.load(Ordering::Relaxed) as u64,
+            connection_structures: globals.conns_peak.get(),
             conn_buffer_bytes: buffers(|worker| &worker.buffer_bytes),
             conn_buffer_count: buffers(|worker| &worker.buffers),
-            accepting_conns: globals.accepting.load(Ordering::Relaxed),
+            accepting_conns: globals.accepting.is_on(),
             listen_disabled_num: since(&globals.listen_disabled_num, baseline.listen_disabled_num),
             time_in_listen_disabled_us: since(
                 &globals.listen_disabled_us,
                 baseline.listen_disabled_us,
             ),
             threads: shared.shards() as u64,
-            detail_enabled: globals.detail_enabled.load(Ordering::Relaxed),
+            detail_enabled: globals.detail_enabled.is_on(),
             counters: shared.counters().since(&baseline.counters),
             store,
         }
@@ -225,7 +214,7 @@ impl Turn<'_> {
         let mut conns = self.shared.conns().ok_or(Pause::Taken)?;
         conns.sort_by_key(|conn| conn.fd);
         for conn in conns {
-            let state = conn.state.load(Ordering::Relaxed);
+            let state = conn.state();
             let fd = conn.fd;
             reply::stat(out, &format!("{fd}:addr"), &conn.peer);
             if state != LISTENING {
@@ -236,9 +225,7 @@ impl Turn<'_> {
                 &format!("{fd}:state"),
                 &CONN_STATES[usize::from(state) % CONN_STATES.len()],
             );
-            let idle_s = self
-                .now
-                .saturating_sub(conn.last_command.load(Ordering::Relaxed));
+            let idle_s = self.now.saturating_sub(conn.last_command());
             reply::stat(out, &format!("{fd}:secs_since_last_cmd"), &idle_s);
         }
         out.extend_from_slice(reply::END);

@@ -1,0 +1,225 @@
+//! get, gets, gat, gats: one key after the other, each answered where it is found.
+
+use std::ops::Range;
+
+use larder_protocol::text::{GetVerb, next_key, reply};
+use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard, Touch};
+
+use super::session::{Keys, Sending, State};
+use super::text::Used;
+use super::{Pause, Session, Turn};
+use crate::limits::OUTPUT_HIGH;
+use crate::shared::PrefixCounts;
+use crate::snapshot::Counter;
+
+/// What came of looking for one key of a get.
+enum Fetched {
+    Hit,
+    Miss,
+    Taken,
+    /// A large value: its header is written, the value follows from this shard.
+    Large(Box<(usize, Pin)>),
+}
+
+impl Turn<'_> {
+    /// A get of one key.
+    #[inline(always)]
+    pub(super) fn lone_get(
+        &self,
+        session: &mut Session,
+        key: Range<usize>,
+        line_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        let key_end = key.end;
+        let hit = match self.fetch(GetVerb::Get, 0, &input[key], out) {
+            Fetched::Hit => true,
+            Fetched::Miss => false,
+            Fetched::Taken => return (0, Some(Pause::Taken)),
+            Fetched::Large(large) => {
+                self.count_fetched(GetVerb::Get, 1, 0);
+                let then = Keys {
+                    verb: GetVerb::Get,
+                    exptime: 0,
+                    left: line_len - key_end,
+                };
+                session.state = sending(*large, then);
+                return (key_end, None);
+            }
+        };
+        self.count(Counter::CmdGet, 1);
+        self.count(
+            if hit {
+                Counter::GetHits
+            } else {
+                Counter::GetMisses
+            },
+            1,
+        );
+        out.extend_from_slice(reply::END);
+        (line_len, None)
+    }
+
+    /// Answers the keys that are left of a get, one by one.
+    #[inline]
+    pub(super) fn keys(
+        &self,
+        session: &mut Session,
+        keys: Keys,
+        line: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        let (mut at, mut hits, mut misses) = (0, 0, 0);
+        let mut used = (keys.left, None);
+        let mut next_state = State::Line;
+        while let Some((key, next)) = next_key(line, at) {
+            match self.fetch(keys.verb, keys.exptime, &line[key], out) {
+                Fetched::Hit => hits += 1,
+                Fetched::Miss => misses += 1,
+                Fetched::Taken => {
+                    next_state = State::Keys(Keys {
+                        left: keys.left - at,
+                        ..keys
+                    });
+                    used = (at, Some(Pause::Taken));
+                    break;
+                }
+                Fetched::Large(large) => {
+                    hits += 1;
+                    let then = Keys {
+                        left: keys.left - next,
+                        ..keys
+                    };
+                    next_state = sending(*large, then);
+                    used = (next, None);
+                    break;
+                }
+            }
+            at = next;
+            if out.len() >= OUTPUT_HIGH {
+                next_state = State::Keys(Keys {
+                    left: keys.left - at,
+                    ..keys
+                });
+                used = (at, Some(Pause::Output));
+                break;
+            }
+        }
+        self.count_fetched(keys.verb, hits, misses);
+        if matches!(next_state, State::Line) {
+            out.extend_from_slice(reply::END);
+        }
+        if !matches!((&session.state, &next_state), (State::Line, State::Line)) {
+            session.state = next_state;
+        }
+        used
+    }
+
+    /// Looks for one key of a get and answers it. The heart of the product: one function, called for every key, so that
+    /// all below it is inlined here and nowhere else.
+    #[inline(never)]
+    fn fetch(&self, verb: GetVerb, exptime: RelTime, key: &[u8], out: &mut Vec<u8>) -> Fetched {
+        let (hash, index) = self.place(key);
+        let Some(mut lent) = self.shared.borrow(index) else {
+            return Fetched::Taken;
+        };
+        let answered = if verb.touches() {
+            self.touch_and_answer(&mut lent.shard, hash, verb, exptime, key, out)
+        } else {
+            match lent
+                .shard
+                .get(hash, key, self.now, |found| self.answer(verb, found, out))
+            {
+                Some(Err(place)) => Some(self.answer_chunked(&lent.shard, place, verb, out)),
+                Some(Ok(answered)) => Some(answered),
+                None => None,
+            }
+        };
+        if self.counts_detail() {
+            let hits = u64::from(answered.is_some());
+            self.count_detail(
+                key,
+                PrefixCounts {
+                    gets: 1,
+                    hits,
+                    ..PrefixCounts::default()
+                },
+            );
+        }
+        match answered {
+            None => Fetched::Miss,
+            Some(None) => Fetched::Hit,
+            Some(Some(large)) => match lent.shard.pin(large, self.now) {
+                Some(pin) => Fetched::Large(Box::new((index, pin))),
+                None => Fetched::Hit,
+            },
+        }
+    }
+
+    #[cold]
+    fn answer_chunked(
+        &self,
+        shard: &Shard,
+        place: Place,
+        verb: GetVerb,
+        out: &mut Vec<u8>,
+    ) -> Option<Place> {
+        self.answer(verb, shard.at(place), out)
+    }
+
+    /// [`Self::fetch`] for gat and gats.
+    #[inline(never)]
+    fn touch_and_answer(
+        &self,
+        shard: &mut Shard,
+        hash: KeyHash,
+        verb: GetVerb,
+        exptime: RelTime,
+        key: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<Option<Place>> {
+        let answer = |found: Found<'_>| self.answer(verb, found, out);
+        shard.touch(hash, key, exptime, Touch::Fetch, self.now, answer)
+    }
+
+    /// Writes what was found; of a large value the header only, and says where it is.
+    #[inline(always)]
+    fn answer(&self, verb: GetVerb, found: Found<'_>, out: &mut Vec<u8>) -> Option<Place> {
+        let len = found.value_len();
+        let key = reply::Key {
+            bytes: found.key(),
+            block: found.key_block(),
+        };
+        reply::value_header(
+            out,
+            key,
+            found.flags(),
+            len,
+            verb.wants_cas().then(|| found.cas()),
+        );
+        if len as usize > BORROW_COPY_MAX {
+            return found.place();
+        }
+        found.copy_value(out);
+        out.extend_from_slice(reply::CRLF);
+        None
+    }
+
+    #[inline]
+    fn count_fetched(&self, verb: GetVerb, hits: u64, misses: u64) {
+        let [asked, hit, missed] = match verb.touches() {
+            false => [Counter::CmdGet, Counter::GetHits, Counter::GetMisses],
+            true => [Counter::CmdTouch, Counter::TouchHits, Counter::TouchMisses],
+        };
+        self.count(asked, hits + misses);
+        self.count(hit, hits);
+        self.count(missed, misses);
+    }
+}
+
+/// Sending a large value, then the rest of its get.
+#[cold]
+fn sending((shard, pin): (usize, Pin), then: Keys) -> State {
+    State::Sending(Box::new(Sending { shard, pin, then }))
+}

@@ -1,0 +1,241 @@
+//! What is counted and shown: workers' counters, the listener's numbers, prefixes, connections.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use larder_store::{RelTime, StoreStats};
+
+use super::Shared;
+use super::cell::{Lendable, Number, Switch};
+use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
+
+/// One worker's counters: written by it alone, read by whoever asks.
+pub(crate) struct WorkerCounters([Number; COUNTER_COUNT]);
+
+impl WorkerCounters {
+    /// Adds to a counter. Only its own worker may call this: the sum is not made in one step.
+    #[inline]
+    pub(crate) fn add(&self, counter: Counter, n: u64) {
+        self.0[counter as usize].add_alone(n);
+    }
+}
+
+impl Default for WorkerCounters {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Number::default()))
+    }
+}
+
+/// What others may see of a worker.
+#[derive(Default)]
+pub(crate) struct WorkerFace {
+    pub(crate) counters: WorkerCounters,
+    /// Connections given to the worker and not yet closed.
+    pub(crate) conns: Number,
+    /// Connections with a buffer of their own, and the bytes of these buffers; kept up to date once a second.
+    pub(crate) buffers: Number,
+    pub(crate) buffer_bytes: Number,
+    /// `stats detail`, by prefix.
+    pub(crate) detail: Lendable<HashMap<Box<[u8]>, PrefixCounts>>,
+}
+
+/// What `stats detail dump` says of a prefix.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PrefixCounts {
+    pub(crate) gets: u64,
+    pub(crate) hits: u64,
+    pub(crate) sets: u64,
+    pub(crate) deletes: u64,
+}
+
+impl PrefixCounts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.gets += other.gets;
+        self.hits += other.hits;
+        self.sets += other.sets;
+        self.deletes += other.deletes;
+    }
+}
+
+/// Prefixes that one worker counts; later ones are not counted.
+const PREFIXES_MAX: usize = 10_000;
+
+/// What `stats conns` shows of a connection.
+pub(crate) struct ConnInfo {
+    pub(crate) fd: i32,
+    /// `tcp:1.2.3.4:5`, as `stats conns` words it; also in the log.
+    pub(crate) peer: String,
+    /// The listening address it came by.
+    pub(crate) local: String,
+    last_command: Number,
+    state: Number,
+}
+
+impl ConnInfo {
+    pub(crate) fn new(fd: i32, peer: String, local: String, now: RelTime, state: u8) -> Self {
+        Self {
+            fd,
+            peer,
+            local,
+            last_command: Number::new(u64::from(now)),
+            state: Number::new(u64::from(state)),
+        }
+    }
+
+    /// The second in which something was done last.
+    #[inline]
+    pub(crate) fn last_command(&self) -> RelTime {
+        self.last_command.get() as RelTime
+    }
+
+    /// Notes that something was done at `now`.
+    #[inline]
+    pub(crate) fn note_command(&self, now: RelTime) {
+        self.last_command.set(u64::from(now));
+    }
+
+    /// The number of its state, see `stats conns`.
+    pub(crate) fn state(&self) -> u8 {
+        self.state.get() as u8
+    }
+
+    #[inline]
+    pub(crate) fn set_state(&self, state: u8) {
+        self.state.set(u64::from(state));
+    }
+}
+
+/// Numbers of the listener, and the switches that commands can move.
+pub(crate) struct Globals {
+    pub(crate) total_connections: Number,
+    pub(crate) rejected_connections: Number,
+    pub(crate) conns_peak: Number,
+    pub(crate) accepting: Switch,
+    pub(crate) listen_disabled_num: Number,
+    pub(crate) listen_disabled_us: Number,
+    pub(crate) detail_enabled: Switch,
+}
+
+impl Globals {
+    pub(super) fn new(detail_enabled: bool) -> Self {
+        Self {
+            total_connections: Number::default(),
+            rejected_connections: Number::default(),
+            conns_peak: Number::default(),
+            accepting: Switch::new(true),
+            listen_disabled_num: Number::default(),
+            listen_disabled_us: Number::default(),
+            detail_enabled: Switch::new(detail_enabled),
+        }
+    }
+}
+
+/// What `stats reset` subtracts from now on.
+#[derive(Clone, Default)]
+pub(crate) struct Baseline {
+    pub(crate) counters: Counters,
+    pub(crate) store: StoreStats,
+    pub(crate) total_connections: u64,
+    pub(crate) rejected_connections: u64,
+    pub(crate) listen_disabled_num: u64,
+    pub(crate) listen_disabled_us: u64,
+}
+
+impl Shared {
+    /// The counters of all workers, summed.
+    pub(crate) fn counters(&self) -> Counters {
+        let mut sums = [0u64; COUNTER_COUNT];
+        for worker in &self.workers {
+            for (sum, cell) in sums.iter_mut().zip(&worker.counters.0) {
+                *sum = sum.wrapping_add(cell.get());
+            }
+        }
+        Counters::from_sums(&sums)
+    }
+
+    /// Open client connections.
+    pub(crate) fn conn_count(&self) -> usize {
+        self.workers
+            .iter()
+            .map(|worker| worker.conns.get() as usize)
+            .sum()
+    }
+
+    /// The worker with the fewest connections.
+    pub(crate) fn least_loaded(&self) -> usize {
+        let loads = self.workers.iter().map(|worker| worker.conns.get());
+        loads
+            .enumerate()
+            .min_by_key(|&(_, load)| load)
+            .map_or(0, |(index, _)| index)
+    }
+
+    /// What counters are to be seen from. `None` if somebody is just moving it.
+    pub(crate) fn baseline(&self) -> Option<Arc<Baseline>> {
+        self.baseline.borrow().map(|baseline| Arc::clone(&baseline))
+    }
+
+    /// Counts from here on. False if somebody else is just at it.
+    pub(crate) fn set_baseline(&self, new: Baseline) -> bool {
+        let Some(mut baseline) = self.baseline.borrow() else {
+            return false;
+        };
+        *baseline = Arc::new(new);
+        true
+    }
+
+    /// Counts a command on a key for `stats detail`. A prefix beyond the most that are kept is not counted.
+    pub(crate) fn count_prefix(&self, worker: usize, prefix: &[u8], counts: PrefixCounts) {
+        let Some(mut detail) = self.workers[worker].detail.borrow() else {
+            return;
+        };
+        if let Some(sum) = detail.get_mut(prefix) {
+            sum.add(&counts);
+        } else if detail.len() < PREFIXES_MAX {
+            detail.insert(prefix.into(), counts);
+        }
+    }
+
+    /// `stats detail` over all workers. `None` if somebody is just counting.
+    pub(crate) fn prefixes(&self) -> Option<HashMap<Box<[u8]>, PrefixCounts>> {
+        let mut sums: HashMap<Box<[u8]>, PrefixCounts> = HashMap::new();
+        for worker in &self.workers {
+            for (prefix, counts) in worker.detail.borrow()?.iter() {
+                sums.entry(prefix.clone()).or_default().add(counts);
+            }
+        }
+        Some(sums)
+    }
+
+    /// Forgets what `stats detail` has counted.
+    pub(crate) fn clear_prefixes(&self) {
+        for worker in &self.workers {
+            if let Some(mut detail) = worker.detail.borrow() {
+                detail.clear();
+            }
+        }
+    }
+
+    /// Enters a connection for `stats conns`. For the listener, which may wait; workers only look.
+    pub(crate) fn register_conn(&self, info: &Arc<ConnInfo>) {
+        let mut conns = self.conns.wait();
+        // Closed ones are swept out when they have come to be half of the list.
+        if conns.len() == conns.capacity() {
+            conns.retain(|conn| conn.strong_count() > 0);
+            let open = conns.len();
+            conns.reserve(open.max(64));
+        }
+        conns.push(Arc::downgrade(info));
+    }
+
+    /// The connections that are open now. `None` if the list is just being changed.
+    pub(crate) fn conns(&self) -> Option<Vec<Arc<ConnInfo>>> {
+        Some(
+            self.conns
+                .borrow()?
+                .iter()
+                .filter_map(Weak::upgrade)
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,143 @@
+//! Who has the pages: the process's limit, what is free of it, what each shard was granted.
+//!
+//! Nobody keeps a table of pages: a page is granted by a number that goes up here and down there, and a shard that needs
+//! one takes it from the free ones or makes the fullest other shard give one up.
+
+use larder_store::{RelTime, Shard};
+
+use super::{Lent, Shared};
+
+/// Pages of its grant that a shard need not give back though it does not use them.
+const SPARE_PAGES: usize = 4;
+
+/// Pages that a shard is left with when another needs them for one large value.
+const LEFT_TO_OTHERS: usize = 8;
+
+/// Pages that a shard gives up in one step when the limit was lowered.
+const PAGES_GIVEN_PER_STEP: usize = 16;
+
+impl Shared {
+    /// Makes sure that a lent shard has `pages` more pages of grant, as far as there are any: free ones first, then
+    /// from the fullest shard, if this one has less than its share or needs more than that for one value.
+    #[inline]
+    pub(crate) fn provide(
+        &self,
+        index: usize,
+        lent: &mut Lent,
+        pages: usize,
+        value_pages: usize,
+        now: RelTime,
+    ) {
+        if lent.shard.spare_pages() < pages {
+            self.provide_slow(index, lent, pages, value_pages, now);
+        }
+    }
+
+    #[cold]
+    fn provide_slow(
+        &self,
+        index: usize,
+        lent: &mut Lent,
+        pages: usize,
+        value_pages: usize,
+        now: RelTime,
+    ) {
+        let before = lent.shard.granted();
+        let share = self.total_pages() as usize / self.shards();
+        // A quarter more than the value, for the heads and the rest of what the shard holds.
+        let wanted = if value_pages == 0 {
+            0
+        } else {
+            value_pages + value_pages / 4 + 4
+        };
+        while lent.shard.spare_pages() < pages {
+            let granted = lent.shard.granted();
+            let got = self.take_free()
+                || granted < share && self.take_from_fullest(index, share, now)
+                || granted < wanted && self.take_from_fullest(index, LEFT_TO_OTHERS, now);
+            if !got {
+                break;
+            }
+            lent.shard.grant(1);
+        }
+        if lent.shard.granted() != before {
+            self.publish(index, &lent.shard);
+        }
+    }
+
+    fn take_free(&self) -> bool {
+        let one_less = |free: u64| (free as i64 > 0).then(|| free - 1);
+        self.free_pages() > 0 && self.free_pages.update(one_less)
+    }
+
+    fn free_pages(&self) -> i64 {
+        self.free_pages.get() as i64
+    }
+
+    /// Makes the fullest other shard give up a page, if it has more than `left` and is not taken just now.
+    fn take_from_fullest(&self, index: usize, left: usize, now: RelTime) -> bool {
+        let others = (0..self.shards()).filter(|&other| other != index);
+        let granted = |other: usize| self.granted[other].get() as usize;
+        let Some(fullest) = others.max_by_key(|&other| granted(other)) else {
+            return false;
+        };
+        if granted(fullest) <= left {
+            return false;
+        }
+        let Some(mut lent) = self.borrow(fullest) else {
+            return false;
+        };
+        let given = lent.shard.give_up(1, now) == 1;
+        self.publish(fullest, &lent.shard);
+        given
+    }
+
+    fn publish(&self, index: usize, shard: &Shard) {
+        self.granted[index].set(shard.granted() as u64);
+    }
+
+    /// The owner's own work on a shard: its housekeeping, then what the process wants of its pages. True if more waits.
+    pub(crate) fn keep_house(
+        &self,
+        index: usize,
+        lent: &mut Lent,
+        budget: usize,
+        now: RelTime,
+    ) -> bool {
+        let mut more = lent.shard.step(budget, now);
+        let back = lent.shard.take_back(SPARE_PAGES);
+        self.free_pages.add(back as u64);
+        let debt = -self.free_pages();
+        if debt > 0 {
+            let share = (self.total_pages().max(0) as usize).div_ceil(self.shards());
+            let excess = lent.shard.granted().saturating_sub(share);
+            let given = lent
+                .shard
+                .give_up(excess.min(debt as usize).min(PAGES_GIVEN_PER_STEP), now);
+            self.free_pages.add(given as u64);
+            more |= given > 0 && (given as i64) < debt;
+        }
+        self.publish(index, &lent.shard);
+        more
+    }
+
+    fn total_pages(&self) -> i64 {
+        self.pages_in(self.limit_bytes.get())
+    }
+
+    fn pages_in(&self, bytes: u64) -> i64 {
+        (bytes / self.page_bytes) as i64
+    }
+
+    /// Bytes for items and index.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes.get()
+    }
+
+    /// Moves the limit. Shards follow in steps.
+    pub(crate) fn set_limit_bytes(&self, bytes: u64) {
+        let old = self.limit_bytes.swap(bytes);
+        let more = self.pages_in(bytes) - self.pages_in(old);
+        self.free_pages.add(more as u64);
+    }
+}
