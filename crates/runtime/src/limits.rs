@@ -14,9 +14,6 @@ pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
 /// Bytes of a large value that are gathered before they are put into its shard, when they come in small packets.
 pub(crate) const SLICE_BYTES: usize = 16 * 1024;
 
-/// Seconds that a large value waits for others on their way in to make room, before it is tried all the same.
-pub(crate) const MEMORY_WAIT_MAX_S: u32 = 2;
-
 /// Chunks that a shard's owner looks at in one step of its housekeeping: some tens of microseconds.
 pub(crate) const STEP_BUDGET: usize = 1024;
 

@@ -115,7 +115,6 @@ impl Shard {
             last: none,
             doomed: false,
         });
-        self.pending_values += 1;
         Pending {
             chain,
             epoch: self.slab.hold(),
@@ -124,11 +123,23 @@ impl Shard {
         }
     }
 
-    /// Whether a slice of `len` bytes may come in now. Values on their way in take at most half of the shard, or they
-    /// would leave nothing for those that come in at once; one alone may take what it needs.
-    pub fn may_append(&self, len: usize) -> bool {
+    /// Whether a slice of `len` bytes may come in now; if not, it is to be tried again a little later.
+    ///
+    /// Values on their way in take at most half of the shard together, or they would leave nothing for what comes in
+    /// at once. One at a time may take what it needs beyond that, so that one after the other comes to its end; its
+    /// turn is over then, or when it has not moved for a second.
+    pub fn may_append(&mut self, pending: &Pending, len: usize, now: RelTime) -> bool {
         let half = (self.slab.grant * self.slab.pages.page_bytes / 2) as u64;
-        self.pending_values == 1 || self.tallies.pending_bytes + len as u64 <= half
+        if self.tallies.pending_bytes + len as u64 <= half {
+            return true;
+        }
+        match self.beyond_half {
+            Some((other, moved)) if other != pending.chain && now <= moved + 1 => false,
+            _ => {
+                self.beyond_half = Some((pending.chain, now));
+                true
+            }
+        }
     }
 
     /// Adds a slice, of at most [`crate::BORROW_COPY_MAX`] bytes and no more than are missing.
@@ -180,23 +191,31 @@ impl Shard {
 
     /// Gives up a value that will not be stored.
     pub fn abandon(&mut self, pending: Pending) {
-        self.pending_values -= 1;
         self.slab.release(pending.epoch);
         if pending.epoch == self.slab.epoch {
-            self.tallies.pending_bytes -= u64::from(pending.arrived);
+            self.end_arrival(&pending);
             self.doom(pending.chain);
         }
     }
 
     /// Takes over the chain of a value that has come in whole. `None` when a flush has come between.
     pub(crate) fn finish(&mut self, pending: Pending) -> Option<usize> {
-        self.pending_values -= 1;
         self.slab.release(pending.epoch);
         if pending.epoch != self.slab.epoch {
             return None;
         }
-        self.tallies.pending_bytes -= u64::from(pending.arrived);
+        self.end_arrival(&pending);
         Some(pending.chain)
+    }
+
+    fn end_arrival(&mut self, pending: &Pending) {
+        self.tallies.pending_bytes -= u64::from(pending.arrived);
+        if self
+            .beyond_half
+            .is_some_and(|(chain, _)| chain == pending.chain)
+        {
+            self.beyond_half = None;
+        }
     }
 
     /// A chain that holds `parts`, one after the other.

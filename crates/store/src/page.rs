@@ -58,6 +58,8 @@ pub(crate) struct Page {
     pub(crate) stamp: u64,
     /// The second at that moment.
     pub(crate) stamp_s: RelTime,
+    /// Whether that visit was for another class's sake.
+    pub(crate) lent_visit: bool,
     /// Place in the ring of its class, and in the list of pages with a free chunk.
     pub(crate) ring: Links,
     pub(crate) partial: Links,
@@ -77,6 +79,7 @@ impl Page {
             epoch: 0,
             stamp: 0,
             stamp_s: 0,
+            lent_visit: false,
             ring: Links::NONE,
             partial: Links::NONE,
         }
@@ -109,6 +112,7 @@ impl Page {
         self.epoch = epoch;
         self.stamp = stamp;
         self.stamp_s = now;
+        self.lent_visit = false;
     }
 }
 

@@ -93,8 +93,8 @@ pub struct Shard {
     pub(crate) chains: Numbered<Chain>,
     /// Chains whose item is gone, given back piece by piece.
     pub(crate) doomed: Vec<usize>,
-    /// Values on their way in.
-    pub(crate) pending_values: usize,
+    /// The one value on its way in that may go beyond their half of the shard, and when it last moved.
+    pub(crate) beyond_half: Option<(usize, RelTime)>,
     pub(crate) pins: Numbered<PinEntry>,
     pub(crate) pin_generation: u64,
     /// An item that eviction must leave alone while it is being rewritten.
@@ -119,6 +119,7 @@ pub struct Found<'a> {
 
 /// Names a chunked item for the moment, see [`Shard::pin`].
 #[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub(crate) ChunkId);
 
 impl<'a> Found<'a> {
@@ -181,7 +182,7 @@ impl Shard {
             dead_indexes: Vec::new(),
             chains: Numbered::new(),
             doomed: Vec::new(),
-            pending_values: 0,
+            beyond_half: None,
             pins: Numbered::new(),
             pin_generation: 0,
             guard: ChunkId::NONE,
@@ -414,6 +415,7 @@ impl Shard {
         self.doomed.clear();
         self.tallies.bytes = 0;
         self.tallies.pending_bytes = 0;
+        self.beyond_half = None;
         self.tallies.orphan_bytes = 0;
         self.sizes.clear();
     }

@@ -125,7 +125,11 @@ impl Slab {
         let entry = &mut self.classes[class.index()];
         let page = entry.partial.last()?;
         let chunk = self.pages.take_chunk(page);
-        if self.pages.page(page).full() {
+        let taken = self.pages.page_mut(page);
+        // Eviction is not the only one to free chunks: where items are overwritten or deleted, or are parts of larger
+        // ones, the page grows younger without a visit of the hand. Its stamp follows the mean age of what is on it.
+        taken.stamp += (self.clock - taken.stamp) / u64::from(taken.total);
+        if taken.full() {
             entry.partial.remove(&mut self.pages, page);
         }
         entry.stats.used_chunks += 1;
@@ -196,8 +200,9 @@ impl Slab {
         true
     }
 
-    /// Moves the first page of the class's ring to its end: eviction has seen all of it.
-    pub(crate) fn rotate(&mut self, class: ClassId, now: RelTime) {
+    /// Moves the first page of the class's ring to its end: eviction has seen all of it. `lent` if that was for another
+    /// class's sake.
+    pub(crate) fn rotate(&mut self, class: ClassId, lent: bool, now: RelTime) {
         let entry = &mut self.classes[class.index()];
         entry.hand = 0;
         let stamp = self.clock;
@@ -206,6 +211,7 @@ impl Slab {
             let page = self.pages.page_mut(page);
             page.stamp = stamp;
             page.stamp_s = now;
+            page.lent_visit = lent;
         }
     }
 

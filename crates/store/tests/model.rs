@@ -409,6 +409,10 @@ impl Run {
             self.writers.push(writer);
             return;
         }
+        self.store_arrived(writer);
+    }
+
+    fn store_arrived(&mut self, writer: Writer) {
         let Writer {
             pending,
             key,

@@ -19,17 +19,11 @@ fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
         .filter(|word| !word.is_empty())
         .collect();
     let noreply = words.last() == Some(&&b"noreply"[..]);
-    let refuse = |error, noreply, swallow| {
-        Command::Refused(Refused {
-            error,
-            noreply,
-            swallow,
-        })
-    };
-    let bad = refuse(ErrorText::BadFormat, false, 0);
+    let refuse = |error| refused(error, noreply, 0);
+    let bad = refused(ErrorText::BadFormat, false, 0);
     let unknown = match words.last() {
         Some(last) if words.len() > 1 && last.starts_with(b"HTTP/") => Command::Http,
-        _ => refuse(ErrorText::Error, noreply, 0),
+        _ => refuse(ErrorText::Error),
     };
     if line.len() < 4 {
         return (bad, vec![]);
@@ -56,9 +50,7 @@ fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
         b"append" => twin_store(StoreVerb::Append, args, noreply),
         b"prepend" => twin_store(StoreVerb::Prepend, args, noreply),
         b"cas" => twin_store(StoreVerb::Cas, args, noreply),
-        b"incr" | b"decr" | b"touch" | b"delete" if long(args[0]) => {
-            refuse(ErrorText::BadFormat, noreply, 0)
-        }
+        b"incr" | b"decr" | b"touch" | b"delete" if long(args[0]) => refuse(ErrorText::BadFormat),
         b"incr" | b"decr" => match strict(args[1], 22, 0, u64::MAX.into()) {
             Some(delta) => Command::Arith(Arith {
                 key: args[0],
@@ -66,7 +58,7 @@ fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
                 incr: words[0] == b"incr",
                 noreply,
             }),
-            None => refuse(ErrorText::InvalidDelta, noreply, 0),
+            None => refuse(ErrorText::InvalidDelta),
         },
         b"touch" => match strict_i32(args[1]) {
             Some(exptime) => Command::Touch {
@@ -74,33 +66,48 @@ fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
                 exptime,
                 noreply,
             },
-            None => refuse(ErrorText::InvalidExptime, noreply, 0),
+            None => refuse(ErrorText::InvalidExptime),
         },
         b"delete" => Command::Delete {
             key: args[0],
             noreply,
         },
+        word => twin_admin(word, args, noreply).unwrap_or(unknown),
+    };
+    (command, vec![])
+}
+
+fn refused<'a>(error: ErrorText, noreply: bool, swallow: u64) -> Command<'a> {
+    Command::Refused(Refused {
+        error,
+        noreply,
+        swallow,
+    })
+}
+
+/// The commands that are about no key. `None` if it is none of them.
+fn twin_admin<'a>(word: &[u8], args: &[&[u8]], noreply: bool) -> Option<Command<'a>> {
+    let refuse = |error| refused(error, noreply, 0);
+    Some(match word {
         b"flush_all" if args.len() == usize::from(noreply) => {
             Command::FlushAll { delay: 0, noreply }
         }
         b"flush_all" => match strict_i32(args[0]) {
             Some(delay) => Command::FlushAll { delay, noreply },
-            None => refuse(ErrorText::InvalidFlushDelay, noreply, 0),
+            None => refuse(ErrorText::InvalidFlushDelay),
         },
         b"verbosity" => match args.first().and_then(|level| strict_u32(level)) {
             Some(level) => Command::Verbosity {
                 level: level.min(VERBOSITY_MAX),
                 noreply,
             },
-            None => refuse(ErrorText::BadFormat, noreply, 0),
+            None => refuse(ErrorText::BadFormat),
         },
         b"cache_memlimit" => match args.first().and_then(|megabytes| strict_u32(megabytes)) {
-            None => refuse(ErrorText::Error, noreply, 0),
-            Some(megabytes) if megabytes < MEMLIMIT_MIN_MB => {
-                refuse(ErrorText::MemlimitTooSmall, noreply, 0)
-            }
+            None => refuse(ErrorText::Error),
+            Some(megabytes) if megabytes < MEMLIMIT_MIN_MB => refuse(ErrorText::MemlimitTooSmall),
             Some(megabytes) if megabytes > MEMLIMIT_MAX_MB => {
-                refuse(ErrorText::MemlimitNotMegabytes, noreply, 0)
+                refuse(ErrorText::MemlimitNotMegabytes)
             }
             Some(megabytes) => Command::CacheMemlimit { megabytes, noreply },
         },
@@ -112,15 +119,14 @@ fn twin(line: &[u8]) -> (Command<'_>, Vec<Vec<u8>>) {
             graceful: true,
             noreply,
         },
-        b"shutdown" => refuse(ErrorText::InvalidShutdownMode, noreply, 0),
+        b"shutdown" => refuse(ErrorText::InvalidShutdownMode),
         b"refresh_certs" => Command::RefreshCerts { noreply },
         b"version" => Command::Version,
         b"quit" => Command::Quit,
         b"mn" => Command::Mn,
         b"stats" => Command::Stats(twin_stats(args)),
-        _ => unknown,
-    };
-    (command, vec![])
+        _ => return None,
+    })
 }
 
 fn twin_get<'a>(verb: &[u8], args: &[&'a [u8]]) -> (Command<'a>, Vec<Vec<u8>>) {

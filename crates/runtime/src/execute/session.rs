@@ -81,8 +81,6 @@ pub(crate) struct Filling {
     pub(crate) data: Vec<u8>,
     /// A large value's part that is in its shard.
     pub(crate) pending: Option<Pending>,
-    /// Since when it waits for room.
-    pub(crate) waits_since: Option<RelTime>,
 }
 
 impl Filling {
@@ -97,7 +95,6 @@ impl Filling {
             key_len: store.key.len(),
             data: store.key.to_vec(),
             pending: None,
-            waits_since: None,
         }
     }
     pub(crate) fn key(&self) -> &[u8] {

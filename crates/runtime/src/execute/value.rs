@@ -9,7 +9,7 @@ use larder_store::{BORROW_COPY_MAX, Shard, StoreRequest, Stored, Value};
 
 use super::session::{Filling, State};
 use super::{Pause, Session, Turn};
-use crate::limits::{MEMORY_WAIT_MAX_S, SLICE_BYTES};
+use crate::limits::SLICE_BYTES;
 use crate::snapshot::Counter;
 
 /// The end of a data block.
@@ -221,14 +221,10 @@ impl Turn<'_> {
             None => lent.shard.begin(filling.value_len),
         };
         let len = direct.map_or(filling.block().len(), <[u8]>::len);
-        if !lent.shard.may_append(len) {
-            let since = *filling.waits_since.get_or_insert(self.now);
-            if self.now - since <= MEMORY_WAIT_MAX_S {
-                filling.pending = Some(pending);
-                return Slice::Wait;
-            }
+        if !lent.shard.may_append(&pending, len, self.now) {
+            filling.pending = Some(pending);
+            return Slice::Wait;
         }
-        filling.waits_since = None;
         let slice = direct.unwrap_or_else(|| filling.block());
         if lent.shard.append(&mut pending, slice, self.now).is_err() {
             lent.shard.abandon(pending);
