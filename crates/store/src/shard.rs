@@ -118,7 +118,6 @@ pub struct Found<'a> {
 }
 
 /// Names a chunked item for the moment, see [`Shard::pin`].
-#[derive(Clone, Copy, Debug)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub(crate) ChunkId);
 
