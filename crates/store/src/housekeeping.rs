@@ -3,6 +3,8 @@
 //! The process has one count of pages; a shard may hold as many as it was granted, the index counted in. It asks for
 //! none itself: who borrows the shard sees [`Shard::spare_pages`] and grants what there is.
 
+use slab::Slab as Numbered;
+
 use crate::index::Index;
 use crate::item::{Item, RelTime};
 use crate::shard::Shard;
@@ -60,6 +62,9 @@ impl Shard {
             self.dead_indexes.pop();
         }
         self.join_segments();
+        if self.chains.is_empty() {
+            self.chains = Numbered::new();
+        }
         self.charge_index();
         let crawling = self.crawl(budget, now);
         let mut unmaps = UNMAPS_PER_STEP;

@@ -29,6 +29,9 @@ pub(crate) struct Chain {
     pub(crate) doomed: bool,
 }
 
+/// Bytes that a chain takes in the table of chains: itself and the table's own mark.
+pub(crate) const CHAIN_BYTES: usize = size_of::<Chain>() + size_of::<usize>();
+
 /// A value on its way into a shard; see [`Shard::begin`]. Not to be dropped but given to [`Shard::abandon`] or stored.
 #[derive(Debug)]
 #[must_use = "a pending value holds memory until it is stored or abandoned"]

@@ -23,7 +23,8 @@
 //! let request = StoreRequest { verb: StoreVerb::Set, key: b"name", flags: 0, exptime: 0 };
 //! let stored = shard.store(hasher.hash(b"name"), &request, Value::Bytes(b"larder"), at);
 //! assert_eq!(stored, Stored::Stored(1));
-//! assert_eq!(shard.get(hasher.hash(b"name"), b"name", 2, |found| found.value_len()), Some(Ok(6)));
+//! let found = shard.get::<0>(hasher.hash(b"name"), b"name", 2);
+//! assert_eq!(found.map(|found| found.unwrap().value_len()), Some(6));
 //! ```
 //!
 //! The way down: [`shard`] (the state; look up, link, take out) → [`write`], [`arith`], [`large`] (what commands do) →

@@ -8,7 +8,7 @@ use slab::Slab as Numbered;
 use crate::hash::{KeyHash, KeyHasher};
 use crate::index::Index;
 use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
-use crate::large::{Chain, PinEntry};
+use crate::large::{CHAIN_BYTES, Chain, PinEntry};
 use crate::limits::PAGE_BYTES_MIN;
 use crate::page::{ChunkId, PageId};
 use crate::slab::Slab;
@@ -193,30 +193,30 @@ impl Shard {
         }
     }
 
-    /// Fetches an item and counts it as used. One that lies in one piece is shown to `then`; of a chunked one the place
-    /// is given, for [`Self::at`].
+    /// Fetches an item and counts it as used. One that lies in one piece is shown at once; of a chunked one the place is
+    /// given, for [`Self::at`].
+    ///
+    /// `SITE` changes nothing: a caller with a number of its own gets a copy of its own, with the whole search inlined.
     #[inline(always)]
-    pub fn get<R>(
+    pub fn get<const SITE: u8>(
         &mut self,
         hash: KeyHash,
         key: &[u8],
         now: RelTime,
-        then: impl FnOnce(Found<'_>) -> R,
-    ) -> Option<Result<R, Place>> {
-        let id = self.find::<true>(hash, key)?;
-        let (chunk, stats) = self.slab.chunk_and_stats(id);
-        let item = Item::new(chunk);
-        if item.expired(now) {
+    ) -> Option<Result<Found<'_>, Place>> {
+        let id = self.find::<SITE>(hash, key)?;
+        if Item::new(self.slab.pages.chunk(id)).expired(now) {
             self.expire(hash, id);
             return None;
         }
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
         stats.get_hits += 1;
         ItemMut(chunk).fetch(now);
         let item = Item::new(chunk);
         if item.chunked() {
             return Some(Err(Place(id)));
         }
-        Some(Ok(then(Found { item, pieces: None })))
+        Some(Ok(Found { item, pieces: None }))
     }
 
     /// A chunked item that was found just now.
@@ -227,17 +227,15 @@ impl Shard {
         }
     }
 
-    /// Gives an item a new exptime; its CAS unique stays. Shows it to `then`.
-    #[inline(never)]
-    pub fn touch<R>(
+    /// Gives an item a new exptime; its CAS unique stays.
+    pub fn touch(
         &mut self,
         hash: KeyHash,
         key: &[u8],
         exptime: RelTime,
         touch: Touch,
         now: RelTime,
-        then: impl FnOnce(Found<'_>) -> R,
-    ) -> Option<R> {
+    ) -> Option<Found<'_>> {
         let id = self.lookup(hash, key, now)?;
         let (chunk, stats) = self.slab.chunk_and_stats(id);
         stats.touch_hits += 1;
@@ -250,7 +248,7 @@ impl Shard {
         self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
         let item = Item::new(self.slab.pages.chunk(id));
         let pieces = item.chunked().then_some((&*self, Place(id)));
-        Some(then(Found { item, pieces }))
+        Some(Found { item, pieces })
     }
 
     /// Removes an item. False if there was none.
@@ -271,10 +269,9 @@ impl Shard {
         }
     }
 
-    /// The item under the key, its time over or not. `HOT` only makes the search for gets a function of its own, which
-    /// the compiler then inlines.
+    /// The item under the key, its time over or not.
     #[inline(always)]
-    fn find<const HOT: bool>(&self, hash: KeyHash, key: &[u8]) -> Option<ChunkId> {
+    fn find<const SITE: u8>(&self, hash: KeyHash, key: &[u8]) -> Option<ChunkId> {
         let pages = &self.slab.pages;
         self.index
             .find(hash, |id| same_key(Item::new(pages.chunk(id)).key(), key))
@@ -283,7 +280,7 @@ impl Shard {
     /// The live item under the key. One whose time is over is taken out.
     #[inline]
     pub(crate) fn lookup(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> Option<ChunkId> {
-        let id = self.find::<false>(hash, key)?;
+        let id = self.find::<0>(hash, key)?;
         if Item::new(self.slab.pages.chunk(id)).expired(now) {
             self.expire(hash, id);
             return None;
@@ -358,44 +355,57 @@ impl Shard {
         self.slab.put_chunk(id);
     }
 
-    /// Counts an item that was linked or has got its new size.
-    #[inline]
+    /// Counts an item that was linked.
     pub(crate) fn count_in(&mut self, id: ChunkId) {
-        let size = Item::new(self.slab.pages.chunk(id)).size() as u64;
+        let size = Item::new(self.slab.pages.chunk(id)).size();
         let stats = self.slab.stats_of(id);
         stats.items += 1;
-        stats.mem_requested += size;
-        self.tallies.bytes += size;
-        self.slab.clock += size;
+        stats.mem_requested += size as u64;
+        self.tallies.bytes += size as u64;
+        self.slab.clock += size as u64;
         if self.config.track_sizes {
-            let bucket = (size as usize).div_ceil(32).max(1) - 1;
-            if self.sizes.len() <= bucket {
-                self.sizes.resize(bucket + 1, 0);
-            }
-            self.sizes[bucket] += 1;
+            *self.items_of_size(size) += 1;
         }
     }
 
     /// The opposite of [`Self::count_in`].
-    #[inline]
     pub(crate) fn count_out(&mut self, id: ChunkId) {
-        let size = Item::new(self.slab.pages.chunk(id)).size() as u64;
+        let size = Item::new(self.slab.pages.chunk(id)).size();
         let stats = self.slab.stats_of(id);
         stats.items -= 1;
-        stats.mem_requested -= size;
-        self.tallies.bytes -= size;
-        if self.config.track_sizes
-            && let Some(count) = self.sizes.get_mut((size as usize).div_ceil(32).max(1) - 1)
-        {
-            *count -= 1;
+        stats.mem_requested -= size as u64;
+        self.tallies.bytes -= size as u64;
+        if self.config.track_sizes {
+            *self.items_of_size(size) -= 1;
         }
     }
 
-    /// Keeps the index's part of the grant in step with its size.
+    /// Counts an item that was written anew where it lies; its class's `mem_requested` is the caller's to change.
+    #[inline]
+    pub(crate) fn count_resized(&mut self, old_size: usize, size: usize) {
+        self.tallies.bytes = self.tallies.bytes - old_size as u64 + size as u64;
+        self.slab.clock += size as u64;
+        if self.config.track_sizes {
+            *self.items_of_size(old_size) -= 1;
+            *self.items_of_size(size) += 1;
+        }
+    }
+
+    #[cold]
+    fn items_of_size(&mut self, size: usize) -> &mut u64 {
+        let bucket = size.div_ceil(32).max(1) - 1;
+        if self.sizes.len() <= bucket {
+            self.sizes.resize(bucket + 1, 0);
+        }
+        &mut self.sizes[bucket]
+    }
+
+    /// Keeps that part of the grant which is not pages in step with its size: the index, the table of pages, chains.
     #[inline]
     pub(crate) fn charge_index(&mut self) {
         let dead: usize = self.dead_indexes.iter().map(Index::bytes).sum();
-        let beside = self.index.bytes() + dead + self.slab.pages.table_bytes();
+        let chains = self.chains.capacity() * CHAIN_BYTES;
+        let beside = self.index.bytes() + dead + self.slab.pages.table_bytes() + chains;
         self.slab.index_pages = beside.div_ceil(self.slab.pages.page_bytes);
     }
 
@@ -425,20 +435,20 @@ impl Shard {
     }
 }
 
-/// Whether two keys are the same: eight bytes a step, the last step reaching back over the one before. For keys of
-/// usual length that is half of what a call of memcmp costs.
+/// Whether two keys are the same: in steps of 8 or 16 bytes, the last reaching back over the one before. For keys of
+/// usual length that is a third of what a call of memcmp costs.
 #[inline(always)]
 fn same_key(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
-    }
-    let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
-        return one == other;
-    };
-    let (steps, other_steps) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
-    last == other_last
-        && steps
-            .iter()
-            .zip(other_steps)
-            .all(|(eight, other)| eight == other)
+    one.len() == other.len()
+        && match one.len() {
+            ..8 => one == other,
+            8..=16 => {
+                one.first_chunk::<8>() == other.first_chunk::<8>()
+                    && one.last_chunk::<8>() == other.last_chunk::<8>()
+            }
+            17.. => {
+                one.last_chunk::<16>() == other.last_chunk::<16>()
+                    && one.as_chunks::<16>().0 == other.as_chunks::<16>().0
+            }
+        }
 }

@@ -204,20 +204,21 @@ impl Shard {
         bytes: &[u8],
         at: Moment<'_>,
     ) -> Stored {
-        self.count_out(id);
         let head = self.head(request, bytes.len(), at);
-        let chunk = self.slab.pages.chunk_mut(id);
-        let heat = Item::new(chunk).heat();
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
+        let old = Item::new(chunk);
+        let (old_size, heat) = (old.size(), old.heat());
         let mut item = ItemMut(chunk);
         let start = item.write_front(&head, false);
         item.set_heat(heat, false);
         chunk[start..start + bytes.len()].copy_from_slice(bytes);
+        stats.cmd_set += 1;
+        stats.mem_requested = stats.mem_requested - old_size as u64 + (start + bytes.len()) as u64;
+        self.count_resized(old_size, start + bytes.len());
         self.slab
             .pages
             .page_mut(id.page())
             .expect_expiry(head.exptime);
-        self.slab.stats_of(id).cmd_set += 1;
-        self.count_in(id);
         Stored::Stored(head.cas)
     }
 

@@ -165,8 +165,12 @@ impl Run {
             found.copy_value(&mut value);
             (value, found.flags(), found.cas(), found.value_len())
         };
-        let found = self.shard.get(hash, key, self.now, show);
-        match found.map(|shown| shown.unwrap_or_else(|place| show(self.shard.at(place)))) {
+        let found = match self.shard.get::<0>(hash, key, self.now) {
+            Some(Ok(found)) => Some(show(found)),
+            Some(Err(place)) => Some(show(self.shard.at(place))),
+            None => None,
+        };
+        match found {
             None => self.follow_eviction(key),
             Some((value, flags, cas, len)) => {
                 let twin = self
@@ -348,7 +352,6 @@ impl Run {
                 exptime,
                 Touch::Fetch,
                 self.now,
-                |_| (),
             )
             .is_some();
         assert_eq!(touched, self.twin_item(&key).is_some());
@@ -466,10 +469,8 @@ impl Run {
         let Some(expected) = self.twin_item(&key).map(|item| item.value) else {
             return;
         };
-        let found = self
-            .shard
-            .get(self.hasher.hash(&key), &key, self.now, |_| ());
-        let Some(Err(place)) = found else {
+        let hash = self.hasher.hash(&key);
+        let Some(Err(place)) = self.shard.get::<0>(hash, &key, self.now) else {
             return;
         };
         if let Some(pin) = self.shard.pin(place, self.now) {

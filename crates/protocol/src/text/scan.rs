@@ -1,56 +1,52 @@
-//! Looking for the end of a word, eight bytes a step.
+//! Looking for the end of a word, sixteen bytes a step.
 //!
-//! Keys are 10 to 30 bytes long, too short for a vectorised search to pay its way in. Every byte that can end a word is at
-//! most a blank and hardly a key holds any other that low, so one subtraction asks eight bytes at once whether there is
-//! anything to look at. Where the buffer ends with fewer than eight left, its last eight are read once more and shifted:
-//! there is no byte-by-byte tail.
+//! Keys are 10 to 30 bytes long, so the search is one or two steps, written into its callers; a call of memchr costs more
+//! than that before it begins. Every byte that can end a word is at most a blank and hardly a key holds any other that
+//! low. Where the buffer ends with fewer than sixteen left, its last sixteen are read once more and those before `at` left
+//! out: there is no byte-by-byte tail but in buffers shorter than that.
+
+use wide::u8x16;
+
+/// Bytes looked at in one step.
+const STEP: usize = 16;
 
 /// Offset of the first byte from `at` on that is at most a blank; the buffer's end if there is none.
 #[inline(always)]
-pub(super) fn low_byte(buf: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = buf.get(at..).and_then(|rest| rest.first_chunk()) {
-        let low = low_bytes(u64::from_le_bytes(*eight));
-        if low != 0 {
-            return at + lowest(low);
-        }
-        at += eight.len();
-    }
-    let left = buf.len().saturating_sub(at);
-    if left == 0 {
+pub(super) fn low_byte(buf: &[u8], at: usize) -> usize {
+    let Some(mut rest) = buf.get(at..) else {
         return at;
-    }
-    let eight = match buf.last_chunk() {
-        Some(eight) => u64::from_le_bytes(*eight) >> (u64::BITS as usize - 8 * left),
-        None => few(&buf[at..]),
     };
-    // Zeros follow the last byte, and a zero is low: just at the buffer's end.
-    at + lowest(low_bytes(eight))
+    while let Some((step, behind)) = rest.split_first_chunk() {
+        let low = low_bytes(step);
+        if low != 0 {
+            return buf.len() - rest.len() + low.trailing_zeros() as usize;
+        }
+        rest = behind;
+    }
+    if rest.is_empty() {
+        return buf.len();
+    }
+    let low = match buf.last_chunk() {
+        Some(step) => low_bytes(step) >> (STEP - rest.len()),
+        None => few(rest),
+    };
+    buf.len() - rest.len() + (low.trailing_zeros() as usize).min(rest.len())
 }
 
-/// Marks, by the high bit of each, the bytes that are at most a blank.
-///
-/// Subtracting leaves a byte's high bit set when it was low or at least 0xa1, and `!eight` clears the latter. A borrow
-/// can mark a byte wrongly, but only above one marked rightly: the lowest mark is always true.
+/// Which bytes are at most a blank, the first in the lowest bit.
 #[inline(always)]
-fn low_bytes(eight: u64) -> u64 {
-    /// Every byte 1.
-    const EACH: u64 = u64::from_le_bytes([1; 8]);
-    eight.wrapping_sub(EACH * (b' ' as u64 + 1)) & !eight & (EACH << 7)
+fn low_bytes(step: &[u8; STEP]) -> u32 {
+    let (bytes, blank) = (u8x16::new(*step), u8x16::splat(b' '));
+    bytes.min(blank).simd_eq(bytes).to_bitmask()
 }
 
-/// Which byte is the first marked.
-#[inline(always)]
-fn lowest(marks: u64) -> usize {
-    marks.trailing_zeros() as usize / 8
-}
-
-/// Fewer than eight bytes, the first the lowest, zeros above.
+/// [`low_bytes`] of a buffer shorter than a step.
 #[cold]
-fn few(bytes: &[u8]) -> u64 {
+fn few(bytes: &[u8]) -> u32 {
     bytes
         .iter()
         .rev()
-        .fold(0, |eight, &byte| eight << 8 | u64::from(byte))
+        .fold(0, |low, &byte| low << 1 | u32::from(byte <= b' '))
 }
 
 #[cfg(test)]

@@ -15,10 +15,17 @@ use super::scan::low_byte;
 /// two keys and go on later, in a buffer that moved.
 #[inline(always)]
 pub fn next_key(buf: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
-    let start = skip_blanks(buf, at);
-    if is_line_end(buf, start) {
-        return None;
-    }
+    let start = match buf.get(at..).and_then(|rest| rest.first_chunk()) {
+        // Nearly always there is one blank between two keys.
+        Some([b' ', b'!'..=u8::MAX]) => at + 1,
+        _ => {
+            let start = skip_blanks(buf, at);
+            if is_line_end(buf, start) {
+                return None;
+            }
+            start
+        }
+    };
     let end = word_end(buf, start);
     Some((start..end, end))
 }

@@ -349,7 +349,7 @@ impl Turn<'_> {
         let exptime = self.clock.exptime(exptime, self.now);
         let found = lent
             .shard
-            .touch(hash, key, exptime, Touch::Only, self.now, |_| ())
+            .touch(hash, key, exptime, Touch::Only, self.now)
             .is_some();
         self.count(Counter::CmdTouch, 1);
         self.count(

@@ -7,10 +7,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam::utils::Backoff;
-use parking_lot::{Mutex, MutexGuard};
+use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 /// What is lent; ends the borrow when dropped.
-pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
+pub(crate) type Guard<'a, T> = SpinMutexGuard<'a, T>;
 
 /// A number that any thread may read and change.
 #[derive(Default)]
@@ -96,11 +96,11 @@ const LOOKS: usize = 7;
 
 /// A value that is lent to one thread at a time.
 #[derive(Default)]
-pub(crate) struct Lendable<T>(Mutex<T>);
+pub(crate) struct Lendable<T>(SpinMutex<T>);
 
 impl<T> Lendable<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(Mutex::new(value))
+        Self(SpinMutex::new(value))
     }
 
     /// Looks a few dozen times whether it is free; `None` if it is still lent to another.
@@ -122,6 +122,11 @@ impl<T> Lendable<T> {
 
     /// Waits until it is free. Not for workers.
     pub(crate) fn wait(&self) -> Guard<'_, T> {
-        self.0.lock()
+        loop {
+            if let Some(lent) = self.borrow() {
+                return lent;
+            }
+            std::thread::yield_now();
+        }
     }
 }
