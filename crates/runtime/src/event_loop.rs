@@ -63,27 +63,30 @@ impl EventLoop {
             .register(source, Token(number), Interest::READABLE)
     }
 
-    /// Waits at most `timeout` (for ever if none), then gives what is ready. Wakes only end the wait.
+    /// Waits at most `timeout` (for ever if none), then gives what is ready. Returns whether another thread has woken it.
     pub(crate) fn wait(
         &mut self,
         timeout: Option<Duration>,
         mut each: impl FnMut(Ready),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
             result => result?,
         }
+        let mut woken = false;
         for event in &self.events {
             let Token(number) = event.token();
-            if number != WAKE {
-                each(Ready {
-                    number,
-                    readable: event.is_readable(),
-                    writable: event.is_writable(),
-                    hung_up: event.is_read_closed() || event.is_error(),
-                });
+            if number == WAKE {
+                woken = true;
+                continue;
             }
+            each(Ready {
+                number,
+                readable: event.is_readable(),
+                writable: event.is_writable(),
+                hung_up: event.is_read_closed() || event.is_error(),
+            });
         }
-        Ok(())
+        Ok(woken)
     }
 }

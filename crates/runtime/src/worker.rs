@@ -21,7 +21,7 @@ use crate::event_loop::{EventLoop, Ready};
 use crate::execute::{CloseReason, Holding, PARSING, Pause, Turn};
 use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, STEP_BUDGET};
 use crate::quota::{Cause, Quota};
-use crate::shared::Shared;
+use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
 use crate::socket::Got;
 
@@ -41,6 +41,8 @@ pub(crate) struct Setup {
 pub(crate) struct Worker<'a> {
     index: usize,
     setup: &'a Setup,
+    /// What others see of this worker.
+    face: &'a WorkerFace,
     event_loop: EventLoop,
     inbox: Receiver<Box<Conn>>,
     conns: Slab<Box<Conn>>,
@@ -75,6 +77,7 @@ impl<'a> Worker<'a> {
         Self {
             index,
             setup,
+            face: &setup.shared.workers[index],
             event_loop,
             inbox,
             conns: Slab::new(),
@@ -108,19 +111,21 @@ impl<'a> Worker<'a> {
             queue,
             ..
         } = self;
-        event_loop.wait(timeout, |ready| note(conns, queue, ready))?;
-        self.setup.shared.workers[self.index]
-            .counters
-            .add(Counter::WorkerTurns, 1);
+        let woken = event_loop.wait(timeout, |ready| note(conns, queue, ready))?;
+        self.face.counters.add(Counter::WorkerTurns, 1);
         self.tick();
-        self.take_new();
+        if woken {
+            self.take_new();
+        }
         for _ in 0..self.queue.len() {
             if let Some(number) = self.queue.pop_front() {
                 self.serve(number);
             }
         }
         self.come_back();
-        self.unpark();
+        if !self.parked.is_empty() {
+            self.unpark();
+        }
         if self.house_waits {
             self.keep_house();
         }
@@ -152,15 +157,14 @@ impl<'a> Worker<'a> {
         self.now = now;
         self.setup.shared.flush_if_due(now);
         self.house_waits = true;
-        let face = &self.setup.shared.workers[self.index];
         let sizes = self
             .conns
             .iter()
             .map(|(_, conn)| conn.buffer_bytes() as u64)
             .filter(|&bytes| bytes > 0);
         let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
-        face.buffers.set(count);
-        face.buffer_bytes.set(bytes);
+        self.face.buffers.set(count);
+        self.face.buffer_bytes.set(bytes);
         self.close_idle();
     }
 
@@ -177,9 +181,7 @@ impl<'a> Worker<'a> {
             .map(|(number, _)| number)
             .collect();
         for number in numbers {
-            self.setup.shared.workers[self.index]
-                .counters
-                .add(Counter::IdleKicks, 1);
+            self.face.counters.add(Counter::IdleKicks, 1);
             self.close(number, CloseReason::Idle);
         }
     }
@@ -194,7 +196,7 @@ impl<'a> Worker<'a> {
                     "{}: cannot be watched and is closed: {error}",
                     conn.info.peer
                 );
-                self.setup.shared.workers[self.index].conns.take(1);
+                self.face.conns.take(1);
                 continue;
             }
             conn.note_activity(self.now);
@@ -219,7 +221,7 @@ impl<'a> Worker<'a> {
             daemon: &*setup.daemon,
             hasher: &setup.hasher,
             clock: &setup.clock,
-            counters: &setup.shared.workers[self.index].counters,
+            counters: &self.face.counters,
             worker: self.index,
             now: self.now,
         };
@@ -298,9 +300,7 @@ impl<'a> Worker<'a> {
                 conn.output.append(&mut self.replies);
                 conn.queued = true;
                 self.aside.push(number);
-                self.setup.shared.workers[self.index]
-                    .counters
-                    .add(Counter::ShardSetAsides, 1);
+                self.face.counters.add(Counter::ShardSetAsides, 1);
                 return;
             }
             Pause::Yield | Pause::Output => conn.pending = true,
@@ -326,9 +326,7 @@ impl<'a> Worker<'a> {
             match conn.write(&mut self.replies) {
                 Ok(0) => {}
                 Ok(bytes) => {
-                    self.setup.shared.workers[self.index]
-                        .counters
-                        .add(Counter::BytesWritten, bytes as u64);
+                    self.face.counters.add(Counter::BytesWritten, bytes as u64);
                 }
                 Err(error) => {
                     log::debug!("{}: lost: {error}", conn.info.peer);
@@ -410,7 +408,7 @@ impl<'a> Worker<'a> {
         self.aside.retain(|&other| other != number);
         self.parked.retain(|&other| other != number);
         self.queue.retain(|&other| other != number);
-        self.setup.shared.workers[self.index].conns.take(1);
+        self.face.conns.take(1);
         let Conn {
             session, socket, ..
         } = *conn;
@@ -437,9 +435,7 @@ impl<'a> Worker<'a> {
                 return;
             }
         };
-        self.setup.shared.workers[self.index]
-            .counters
-            .add(Counter::ConnsRefused, 1);
+        self.face.counters.add(Counter::ConnsRefused, 1);
         if let Some(left_out) = self.quota.take(Cause::Refused, self.now) {
             log::warn!("{peer}: {refused}; closed{left_out}");
         }
