@@ -95,6 +95,8 @@ fn a_gigabyte_without_a_newline() {
     let before = server.rss();
     let bystander = Bystander::start(&server);
     let block = vec![b'x'; MIB as usize];
+    // What a long get took, 4 MiB, each worker's allocator may keep for the next one.
+    let workers = 2;
     for start in ["", "get ", "gets ", "set ", "incr ", "cache_memlimit "] {
         let mut conn = server.connect();
         conn.send(start.as_bytes());
@@ -102,7 +104,7 @@ fn a_gigabyte_without_a_newline() {
         assert_within(
             &server,
             before,
-            2 * CONN_COST_MAX,
+            (1 + workers) * CONN_COST_MAX,
             &format!("a gigabyte after {start:?}"),
         );
     }
