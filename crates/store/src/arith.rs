@@ -73,15 +73,16 @@ impl Shard {
     }
 }
 
-/// The number in a stored value, read as C's strtoull does: blanks and one `+` before it are skipped, and white space
-/// or the end must follow. A sign of minus is no number, nor is one above 2^64 − 1.
+/// The number in a stored value, read as C's strtoull does: blanks and one `+` before it are skipped, and white space,
+/// a zero byte or the end must follow. A sign of minus is no number, nor is one above 2^64 − 1.
 fn parse_number(value: &[u8]) -> Option<u64> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = value.iter().position(|byte| !is_space(byte))?;
     let text = &value[start..];
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits == 0 || text.get(digits).is_some_and(|byte| !is_space(byte)) {
+    let ends = |byte: &u8| *byte == 0 || is_space(byte);
+    if digits == 0 || !text.get(digits).is_none_or(ends) {
         return None;
     }
     text[..digits].iter().try_fold(0u64, |number, digit| {
@@ -107,12 +108,14 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_memcached_reads_them() {
-        let table: [(&[u8], Option<u64>); 16] = [
+        let table: [(&[u8], Option<u64>); 18] = [
             (b"0", Some(0)),
             (b"00012", Some(12)),
             (b" 12", Some(12)),
             (b"12 abc", Some(12)),
             (b"12\t", Some(12)),
+            (b"5\0x", Some(5)),
+            (b"\x005", None),
             (b"+5", Some(5)),
             (b"18446744073709551615", Some(u64::MAX)),
             (b"18446744073709551616", None),
