@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
+use crate::chunk::ChunkId;
 use crate::item::{self, ChunkState, Item, Piece};
 use crate::list::List;
-use crate::page::ChunkId;
 use crate::shard::Shard;
 
 impl Shard {

@@ -33,10 +33,10 @@
 //! Sizes in these traces are drawn by rule, independent of popularity, which flatters weighing by size; differences
 //! under half a percent are noise.
 
+use crate::chunk::{ChunkId, PageId};
 use crate::class::ClassId;
 use crate::item::{self, ChunkState, Item, ItemMut, Piece, RelTime};
 use crate::limits::{EVICT_LOOKS, RESCUE_LOOKS, RESCUE_LOOKS_PER_PAGE};
-use crate::page::{ChunkId, PageId};
 use crate::shard::Shard;
 
 /// How many times less another class's page must be worth to be taken in place of one's own.

@@ -3,8 +3,8 @@
 //! Each page remembers a second before which none of its items expires. A pass goes over that list once a second and
 //! looks into a page only when its second has come, so a shard without exptimes, or with distant ones, costs nothing.
 
+use crate::chunk::{ChunkId, PageId};
 use crate::item::{self, ChunkState, Item, RelTime};
-use crate::page::{ChunkId, PageId};
 use crate::shard::Shard;
 
 /// Pages whose remembered second is read within one step, for each chunk of budget.

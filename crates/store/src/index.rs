@@ -12,8 +12,8 @@
 
 use hashbrown::HashTable;
 
+use crate::chunk::ChunkId;
 use crate::hash::KeyHash;
-use crate::page::ChunkId;
 
 /// Average items per segment at which one more segment is made. Twice as many, what a segment holds just before its
 /// own split, still fit the 7/8 of 256 buckets that hashbrown fills, but for the odd one.

@@ -9,7 +9,8 @@
 //! A value that fits no chunk makes a *chunked item*: its head and a chain of pieces (see `large`). All numbers are
 //! little-endian; fields are read and written in place, so there is no decoded copy to keep in step.
 
-use crate::page::ChunkId;
+use crate::chunk::ChunkId;
+use crate::limits::{CHUNK_MAX, KEY_MAX};
 
 /// Bytes of an item's header.
 pub(crate) const HEADER: usize = 24;
@@ -17,6 +18,11 @@ pub(crate) const HEADER: usize = 24;
 pub(crate) const PIECE_HEADER: usize = 16;
 /// Bytes that a chunked item's head has in place of the value.
 pub(crate) const CHAIN: usize = 4;
+
+const _: () = assert!(
+    HEADER + 4 + KEY_MAX + CHAIN <= CHUNK_MAX,
+    "a head fits in one chunk"
+);
 
 const MARKS: usize = 0;
 const KEY_LEN: usize = 1;

@@ -12,10 +12,10 @@
 //! last reader is done, so that a reader sees the value as it was. Pinned memory is the shard's own; when a write finds
 //! no other, the reader that has not moved for the longest time loses its pin.
 
+use crate::chunk::ChunkId;
 use crate::class::{ClassId, PAGE_CLASS};
 use crate::item::{self, CHAIN, Item, ItemMut, PIECE_HEADER, Piece, PieceMut, RelTime};
 use crate::limits::{CHUNK_MAX, REAP_PIECES};
-use crate::page::ChunkId;
 use crate::shard::{Place, Shard};
 
 /// The pieces of one value.

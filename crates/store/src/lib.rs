@@ -33,6 +33,7 @@
 
 mod arith;
 mod check;
+mod chunk;
 mod class;
 mod evict;
 mod expire;

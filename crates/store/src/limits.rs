@@ -64,7 +64,3 @@ const _: () = assert!(
     "a chunk index needs more bits"
 );
 const _: () = assert!(PAGE_BYTES_MIN.is_multiple_of(CHUNK_MAX));
-const _: () = assert!(
-    crate::item::HEADER + 4 + KEY_MAX + crate::item::CHAIN <= CHUNK_MAX,
-    "a head fits in one chunk"
-);

@@ -1,6 +1,7 @@
 //! Doubly linked lists of pages, the links lying in the pages: any page can leave its list at once.
 
-use crate::page::{PageId, Pages};
+use crate::chunk::PageId;
+use crate::page::Pages;
 
 const NONE: PageId = PageId::MAX;
 

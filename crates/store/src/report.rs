@@ -1,8 +1,8 @@
 //! What a shard says about itself: its statistics, and its items page by page.
 
+use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::item::{self, ChunkState, Item, RelTime};
-use crate::page::ChunkId;
 use crate::shard::Shard;
 use crate::stats::{ClassStats, StoreStats};
 

@@ -5,12 +5,12 @@
 
 use slab::Slab as Numbered;
 
+use crate::chunk::{ChunkId, PageId};
 use crate::hash::{KeyHash, KeyHasher};
 use crate::index::Index;
 use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
 use crate::large::{CHAIN_BYTES, Chain, PinEntry};
 use crate::limits::PAGE_BYTES_MIN;
-use crate::page::{ChunkId, PageId};
 use crate::slab::Slab;
 
 /// How a shard is to behave; the same for all shards of a process.

@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 
+use crate::chunk::{ChunkId, PageId};
 use crate::class::ClassId;
 use crate::item::RelTime;
 use crate::limits::EMPTY_PAGES_KEPT;
 use crate::list::{List, Which};
-use crate::page::{ChunkId, PageId, Pages};
+use crate::page::Pages;
 use crate::stats::ClassStats;
 
 /// One slab class.

@@ -1,11 +1,11 @@
 //! The six store commands: set, add, replace, append, prepend, cas.
 
+use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
 use crate::item::{Head, Item, ItemMut, RelTime, front_len};
 use crate::large::{NoMemory, Pending, head_class};
 use crate::limits::CHUNK_MAX;
-use crate::page::ChunkId;
 use crate::shard::{Moment, Shard};
 
 /// Which of the store commands.
