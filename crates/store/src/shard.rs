@@ -401,11 +401,15 @@ impl Shard {
     }
 
     /// Keeps that part of the grant which is not pages in step with its size: the index, the table of pages, chains.
+    ///
+    /// The heap takes more than it is asked for: with an index of 12 million items in two shards, 91 MB, resident memory
+    /// was 22 MB above everything that was asked for and the 5 MB of an empty process. So a quarter is added.
     #[inline]
     pub(crate) fn charge_index(&mut self) {
         let dead: usize = self.dead_indexes.iter().map(Index::bytes).sum();
         let chains = self.chains.capacity() * CHAIN_BYTES;
-        let beside = self.index.bytes() + dead + self.slab.pages.table_bytes() + chains;
+        let heap = self.index.bytes() + dead + chains;
+        let beside = heap + heap / 4 + self.slab.pages.table_bytes();
         self.slab.index_pages = beside.div_ceil(self.slab.pages.page_bytes);
     }
 
