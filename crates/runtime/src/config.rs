@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use larder_store::{ShardConfig, page_bytes_for};
 
+use crate::limits::HEAP_ALLOWANCE;
+
 /// A place to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -68,6 +70,7 @@ impl Config {
             evictions: self.evictions,
             cas: self.cas,
             track_sizes: self.track_sizes,
+            heap_allowance: HEAP_ALLOWANCE / self.threads,
         }
     }
 }
