@@ -268,6 +268,20 @@ mod tests {
         |id| hasher.hash(&id.0.to_le_bytes())
     }
 
+    /// No insertion moves more than a few segments' entries, and all together move each item three times at most.
+    #[test]
+    fn grows_to_twenty_million_a_little_at_a_time() {
+        let hasher = KeyHasher::with_seed(3);
+        let hash_of = hash_of(&hasher);
+        let mut index = Index::new();
+        for n in 0..20_000_000 {
+            index.insert(hash_of(ChunkId(n)), ChunkId(n), &hash_of);
+        }
+        let (most, all) = (index.moved_max, index.moved);
+        assert!(most <= 700, "one insertion moved {most} entries");
+        assert!(all <= 3 * 20_000_000, "{all} entries were moved");
+    }
+
     #[test]
     fn grows_and_shrinks_a_little_at_a_time() {
         let hasher = KeyHasher::with_seed(1);
