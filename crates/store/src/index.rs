@@ -34,6 +34,8 @@ pub(crate) struct Index {
     /// As many bits as the segments that are split already take.
     wide_mask: usize,
     items: usize,
+    /// Counts whatever changes which entries there are; never 0.
+    pub(crate) changes: u64,
     /// Bytes allocated for the segments' tables and the directory.
     bytes: usize,
     /// Entries moved by splits, joins and tables that grew, ever and at most by one insertion.
@@ -42,12 +44,14 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    pub(crate) fn new() -> Self {
+    /// An empty index that takes the place of one with so many `changes`.
+    pub(crate) fn after(changes: u64) -> Self {
         let mut index = Self {
             blocks: Vec::new(),
             segments: 0,
             wide_mask: 0,
             items: 0,
+            changes: changes + 1,
             bytes: 0,
             moved: 0,
             moved_max: 0,
@@ -107,6 +111,7 @@ impl Index {
         id: ChunkId,
         hash_of: impl Fn(ChunkId) -> KeyHash,
     ) {
+        self.changes += 1;
         let mut moved = self.insert_into(self.segment_of(hash), hash, id, &hash_of);
         self.items += 1;
         if self.items > self.segments * SPLIT_LOAD {
@@ -142,6 +147,7 @@ impl Index {
 
     /// Replaces the place of an item that is in the index: it has moved, or was written anew elsewhere.
     pub(crate) fn replace(&mut self, hash: KeyHash, old: ChunkId, new: ChunkId) -> bool {
+        self.changes += 1;
         let at = self.segment_of(hash);
         match self
             .segment_mut(at)
@@ -157,6 +163,7 @@ impl Index {
 
     /// Removes an item. False if it was not there.
     pub(crate) fn remove(&mut self, hash: KeyHash, id: ChunkId) -> bool {
+        self.changes += 1;
         let at = self.segment_of(hash);
         match self
             .segment_mut(at)
@@ -273,7 +280,7 @@ mod tests {
     fn grows_to_twenty_million_a_little_at_a_time() {
         let hasher = KeyHasher::with_seed(3);
         let hash_of = hash_of(&hasher);
-        let mut index = Index::new();
+        let mut index = Index::after(0);
         for n in 0..20_000_000 {
             index.insert(hash_of(ChunkId(n)), ChunkId(n), &hash_of);
         }
@@ -286,7 +293,7 @@ mod tests {
     fn grows_and_shrinks_a_little_at_a_time() {
         let hasher = KeyHasher::with_seed(1);
         let hash_of = hash_of(&hasher);
-        let mut index = Index::new();
+        let mut index = Index::after(0);
         let count = 200_000;
         for n in 0..count {
             index.insert(hash_of(ChunkId(n)), ChunkId(n), &hash_of);

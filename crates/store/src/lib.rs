@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::cell::Cell;
-//! use larder_store::{KeyHasher, Moment, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques, Value};
+//! use larder_store::{Hint, KeyHasher, Moment, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques, Value};
 //!
 //! struct Count(Cell<u64>);
 //! impl Uniques for Count {
@@ -21,9 +21,9 @@
 //! let uniques = Count(Cell::new(0));
 //! let at = Moment { now: 2, uniques: &uniques };
 //! let request = StoreRequest { verb: StoreVerb::Set, key: b"name", flags: 0, exptime: 0 };
-//! let stored = shard.store(hasher.hash(b"name"), &request, Value::Bytes(b"larder"), at);
+//! let stored = shard.store(hasher.hash(b"name"), Hint::NONE, &request, Value::Bytes(b"larder"), at);
 //! assert_eq!(stored, Stored::Stored(1));
-//! let found = shard.get::<0>(hasher.hash(b"name"), b"name", 2);
+//! let found = shard.get::<0>(hasher.hash(b"name"), Hint::NONE, b"name", 2);
 //! assert_eq!(found.map(|found| found.unwrap().value_len()), Some(6));
 //! ```
 //!
@@ -38,6 +38,7 @@ mod class;
 mod evict;
 mod expire;
 mod hash;
+mod hint;
 mod housekeeping;
 mod index;
 mod item;
@@ -53,6 +54,7 @@ mod write;
 
 pub use arith::Arith;
 pub use hash::{KeyHash, KeyHasher};
+pub use hint::Hint;
 pub use item::RelTime;
 pub use large::{NoMemory, Pending, Pin, Revoked};
 pub use limits::{

@@ -7,6 +7,7 @@ use slab::Slab as Numbered;
 
 use crate::chunk::{ChunkId, PageId};
 use crate::hash::{KeyHash, KeyHasher};
+use crate::hint::Hint;
 use crate::index::Index;
 use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
 use crate::large::{CHAIN_BYTES, Chain, PinEntry};
@@ -180,7 +181,7 @@ impl Shard {
             config,
             hasher,
             slab: Slab::new(config.page_bytes),
-            index: Index::new(),
+            index: Index::after(0),
             dead_indexes: Vec::new(),
             chains: Numbered::new(),
             doomed: Vec::new(),
@@ -204,10 +205,11 @@ impl Shard {
     pub fn get<const SITE: u8>(
         &mut self,
         hash: KeyHash,
+        hint: Hint,
         key: &[u8],
         now: RelTime,
     ) -> Option<Result<Found<'_>, Place>> {
-        let id = self.find::<SITE>(hash, key)?;
+        let id = self.find::<SITE>(hash, hint, key)?;
         if Item::new(self.slab.pages.chunk(id)).expired(now) {
             self.expire(hash, id);
             return None;
@@ -274,16 +276,37 @@ impl Shard {
 
     /// The item under the key, its time over or not.
     #[inline(always)]
-    fn find<const SITE: u8>(&self, hash: KeyHash, key: &[u8]) -> Option<ChunkId> {
-        let pages = &self.slab.pages;
-        self.index
-            .find(hash, |id| same_key(Item::new(pages.chunk(id)).key(), key))
+    fn find<const SITE: u8>(&self, hash: KeyHash, hint: Hint, key: &[u8]) -> Option<ChunkId> {
+        if hint.id != ChunkId::NONE
+            && hint.changes == self.index.changes
+            && self.has_key(hint.id, key)
+        {
+            return Some(hint.id);
+        }
+        self.index.find(hash, |id| self.has_key(id, key))
+    }
+
+    #[inline(always)]
+    fn has_key(&self, id: ChunkId, key: &[u8]) -> bool {
+        same_key(Item::new(self.slab.pages.chunk(id)).key(), key)
     }
 
     /// The live item under the key. One whose time is over is taken out.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn lookup(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> Option<ChunkId> {
-        let id = self.find::<0>(hash, key)?;
+        self.lookup_hinted(hash, Hint::NONE, key, now)
+    }
+
+    /// [`Self::lookup`] with a hint.
+    #[inline(always)]
+    pub(crate) fn lookup_hinted(
+        &mut self,
+        hash: KeyHash,
+        hint: Hint,
+        key: &[u8],
+        now: RelTime,
+    ) -> Option<ChunkId> {
+        let id = self.find::<0>(hash, hint, key)?;
         if Item::new(self.slab.pages.chunk(id)).expired(now) {
             self.expire(hash, id);
             return None;
@@ -425,7 +448,8 @@ impl Shard {
         if self.index.len() == 0 && self.slab.pages.mapped() == self.slab.empty_pages() {
             return;
         }
-        let old = std::mem::replace(&mut self.index, Index::new());
+        let changes = self.index.changes;
+        let old = std::mem::replace(&mut self.index, Index::after(changes));
         self.dead_indexes.push(old);
         self.charge_index();
         self.slab.bury();

@@ -3,6 +3,7 @@
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
+use crate::hint::Hint;
 use crate::item::{Head, Item, ItemMut, RelTime, front_len};
 use crate::large::{NoMemory, Pending, head_class};
 use crate::limits::CHUNK_MAX;
@@ -65,14 +66,16 @@ pub enum Stored {
 impl Shard {
     /// Carries out a store command. The item must fit, see [`crate::ShardConfig::fits`]; a value that did not find memory takes the
     /// old one of a `set` with it.
+    #[inline(always)]
     pub fn store(
         &mut self,
         hash: KeyHash,
+        hint: Hint,
         request: &StoreRequest<'_>,
         value: Value<'_>,
         at: Moment<'_>,
     ) -> Stored {
-        let existing = self.lookup(hash, request.key, at.now);
+        let existing = self.lookup_hinted(hash, hint, request.key, at.now);
         if let Err(refusal) = self.admit(request.verb, existing, at.now) {
             if let Value::Arrived(pending) = value {
                 self.abandon(pending);
@@ -101,6 +104,7 @@ impl Shard {
     }
 
     /// Whether the verb may go on, with what is there.
+    #[inline(always)]
     fn admit(
         &mut self,
         verb: StoreVerb,

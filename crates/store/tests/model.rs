@@ -4,10 +4,10 @@
 //! `SEED=<n>` replays a run; without it a fixed set of seeds and one fresh one are run, and the seed is printed.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use larder_store::{
-    Arith, BORROW_COPY_MAX, Found, KeyHasher, Moment, Pending, Pin, Shard, ShardConfig,
+    Arith, BORROW_COPY_MAX, Found, Hint, KeyHasher, Moment, Pending, Pin, Shard, ShardConfig,
     StoreRequest, StoreVerb, Stored, Touch, Uniques, Value,
 };
 
@@ -74,6 +74,8 @@ struct Run {
     writers: Vec<Writer>,
     revoked: u64,
     granted_in_all: usize,
+    /// The hint that each key had when it was last asked for one, now right or stale.
+    hints: HashMap<Vec<u8>, Hint>,
 }
 
 impl Run {
@@ -102,6 +104,18 @@ impl Run {
             writers: Vec::new(),
             revoked: 0,
             granted_in_all: pages,
+            hints: HashMap::new(),
+        }
+    }
+
+    /// A hint for a key: none, one of just now, or one that was taken earlier.
+    fn hint(&mut self, key: &[u8]) -> Hint {
+        let fresh = self.shard.hint(self.hasher.hash(key));
+        let earlier = self.hints.insert(key.to_vec(), fresh);
+        match self.rng.below(3) {
+            0 => Hint::NONE,
+            1 => fresh,
+            _ => earlier.unwrap_or(Hint::NONE),
         }
     }
 
@@ -165,7 +179,9 @@ impl Run {
             found.copy_value(&mut value);
             (value, found.flags(), found.cas(), found.value_len())
         };
-        let found = match self.shard.get::<0>(hash, key, self.now) {
+        let hint = self.hint(key);
+        self.shard.warm(&hint);
+        let found = match self.shard.get::<0>(hash, hint, key, self.now) {
             Some(Ok(found)) => Some(show(found)),
             Some(Err(place)) => Some(show(self.shard.at(place))),
             None => None,
@@ -209,6 +225,7 @@ impl Run {
             0
         };
         let exptime = self.exptime();
+        let hint = self.hint(&key);
         let request = StoreRequest {
             verb,
             key: &key,
@@ -219,9 +236,10 @@ impl Run {
             now: self.now,
             uniques: &self.uniques,
         };
+        let hash = self.hasher.hash(&key);
         let stored = self
             .shard
-            .store(self.hasher.hash(&key), &request, Value::Bytes(&value), at);
+            .store(hash, hint, &request, Value::Bytes(&value), at);
         self.follow_store(
             &key,
             verb,
@@ -437,6 +455,7 @@ impl Run {
         };
         let stored = self.shard.store(
             self.hasher.hash(&key),
+            Hint::NONE,
             &request,
             Value::Arrived(pending),
             at,
@@ -470,7 +489,7 @@ impl Run {
             return;
         };
         let hash = self.hasher.hash(&key);
-        let Some(Err(place)) = self.shard.get::<0>(hash, &key, self.now) else {
+        let Some(Err(place)) = self.shard.get::<0>(hash, Hint::NONE, &key, self.now) else {
             return;
         };
         if let Some(pin) = self.shard.pin(place, self.now) {

@@ -7,9 +7,10 @@
 use std::ops::Range;
 
 use super::command::{Store, StoreVerb};
+use super::reply::CRLF;
 use super::scan::low_byte;
-use super::words::Words;
-use crate::limits::{KEY_MAX, VALUE_LEN_MAX};
+use super::words::plain;
+use crate::limits::KEY_MAX;
 
 /// One of the frequent lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +25,56 @@ pub enum Frequent<'a> {
     /// `set <key> <flags> <exptime> <bytes>`, all numbers plain.
     Set {
         /// What is to be stored.
-        store: Store<'a>,
+        set: PlainSet<'a>,
         /// Bytes of the line, its end included.
         line_len: usize,
     },
+}
+
+/// A [`Store`] that is a plain `set`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainSet<'a> {
+    key: &'a [u8],
+    flags: u32,
+    exptime: i32,
+    value_len: u32,
+}
+
+impl<'a> PlainSet<'a> {
+    /// The same as any other store command. What all plain sets share is written here and not read from somewhere, so
+    /// that the compiler leaves out whatever only other verbs need.
+    #[inline(always)]
+    pub fn store(self) -> Store<'a> {
+        Store {
+            verb: StoreVerb::Set,
+            key: self.key,
+            flags: self.flags,
+            exptime: self.exptime,
+            value_len: self.value_len,
+            cas: 0,
+            noreply: false,
+        }
+    }
+}
+
+impl<'a> Frequent<'a> {
+    /// The key, in the buffer that begins with the line.
+    #[inline(always)]
+    pub fn key(&self, buf: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Get { key, .. } => &buf[key.clone()],
+            Self::Set { set, .. } => set.key,
+        }
+    }
+
+    /// Where the line ends, or the data block that follows it with its CRLF.
+    #[inline(always)]
+    pub fn end(&self) -> usize {
+        match self {
+            Self::Get { line_len, .. } => *line_len,
+            Self::Set { set, line_len } => line_len + set.value_len as usize + CRLF.len(),
+        }
+    }
 }
 
 const GET: u32 = u32::from_le_bytes(*b"get ");
@@ -53,21 +100,17 @@ fn lone_get(buf: &[u8]) -> Option<Frequent<'_>> {
 #[inline(always)]
 fn plain_set(buf: &[u8]) -> Option<Frequent<'_>> {
     let key = key_at(buf, 4)?;
-    let mut words = Words::new(buf, key.end);
-    let flags = words.plain()?;
-    let exptime = words.plain()?;
-    let value_len = words.plain().filter(|&len| len <= VALUE_LEN_MAX)?;
-    let line_len = line_end(buf, words.at())?;
-    let store = Store {
-        verb: StoreVerb::Set,
+    let (flags, rest) = plain(&buf[key.end..])?;
+    let (exptime, rest) = plain(rest)?;
+    let (value_len, rest) = plain(rest)?;
+    let line_len = line_end(buf, buf.len() - rest.len())?;
+    let set = PlainSet {
         key: buf.get(key)?,
         flags,
         exptime: i32::try_from(exptime).ok()?,
         value_len,
-        cas: 0,
-        noreply: false,
     };
-    Some(Frequent::Set { store, line_len })
+    Some(Frequent::Set { set, line_len })
 }
 
 /// The key that begins at `at`, if it is no longer than keys may be.
@@ -113,8 +156,8 @@ mod tests {
                 );
                 assert_eq!((line_len, key.end + 2), (decoded_len, decoded_len));
             }
-            (Frequent::Set { store, line_len }, Command::Store(decoded)) => {
-                assert_eq!((store, line_len), (decoded, decoded_len));
+            (Frequent::Set { set, line_len }, Command::Store(decoded)) => {
+                assert_eq!((set.store(), line_len), (decoded, decoded_len));
             }
             (found, command) => panic!("{found:?} and {command:?}"),
         }

@@ -18,7 +18,7 @@ mod words;
 use memchr::memchr;
 
 pub use command::{Arith, Command, Get, GetVerb, Refused, StatsCommand, Store, StoreVerb};
-pub use frequent::{Frequent, frequent};
+pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;
 pub use words::next_key;
 

@@ -104,30 +104,12 @@ impl<'a> Words<'a> {
         self.word().map(Number::Word)
     }
 
-    /// One blank and one to nine digits, read in the pass that finds their end; what ends them is the caller's to check.
-    /// Nothing is taken otherwise.
+    /// [`plain`], of what is next.
     #[inline(always)]
-    pub(super) fn plain(&mut self) -> Option<u32> {
-        /// So many digits always fit an i32.
-        const LEN_MAX: usize = 9;
-        let digits = self.line.get(self.at..)?.strip_prefix(b" ")?;
-        let mut value = 0_u32;
-        let mut len = 0;
-        while let Some(&byte @ b'0'..=b'9') = digits.get(len) {
-            value = value.wrapping_mul(10).wrapping_add(u32::from(byte - b'0'));
-            len += 1;
-        }
-        if !(1..=LEN_MAX).contains(&len) {
-            return None;
-        }
-        self.at += 1 + len;
+    fn plain(&mut self) -> Option<u32> {
+        let (value, rest) = plain(self.line.get(self.at..)?)?;
+        self.at = self.line.len() - rest.len();
         Some(value)
-    }
-
-    /// Offset of the end of the last word.
-    #[inline(always)]
-    pub(super) fn at(&self) -> usize {
-        self.at
     }
 
     /// Whether nothing but blanks is left.
@@ -135,6 +117,29 @@ impl<'a> Words<'a> {
     pub(super) fn is_empty(&mut self) -> bool {
         self.peek().is_none()
     }
+}
+
+/// One blank and one to nine digits, read in the pass that finds their end; and what is behind them, the caller's to
+/// check.
+#[inline(always)]
+pub(super) fn plain(buf: &[u8]) -> Option<(u32, &[u8])> {
+    /// So many digits always fit an i32.
+    const LEN_MAX: usize = 9;
+    let digits = buf.strip_prefix(b" ")?;
+    // Most flags and many exptimes are 0.
+    if let [digit @ b'0'..=b'9', rest @ ..] = digits
+        && rest.first() == Some(&b' ')
+    {
+        return Some((u32::from(digit - b'0'), rest));
+    }
+    let mut value = 0_u32;
+    let mut rest = digits;
+    while let [byte @ b'0'..=b'9', behind @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u32::from(byte - b'0'));
+        rest = behind;
+    }
+    let len = digits.len() - rest.len();
+    (1..=LEN_MAX).contains(&len).then_some((value, rest))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard, 
 
 use super::session::{Keys, Sending, State};
 use super::text::Used;
-use super::{Pause, Session, Turn};
+use super::{Pause, Session, Spot, Turn};
 use crate::limits::OUTPUT_HIGH;
 use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
@@ -32,8 +32,23 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
+        let spot = self.spot(&input[key.clone()]);
+        self.get_one::<1>(session, &spot, key, line_len, input, out)
+    }
+
+    /// [`Self::lone_get`] where it is known where to look for the key.
+    #[inline(always)]
+    pub(super) fn get_one<const SITE: u8>(
+        &self,
+        session: &mut Session,
+        spot: &Spot,
+        key: Range<usize>,
+        line_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
         let key_end = key.end;
-        let hit = match self.fetch::<1>(GetVerb::Get, 0, &input[key], out) {
+        let hit = match self.fetch::<SITE>(GetVerb::Get, 0, spot, &input[key], out) {
             Fetched::Hit => 1,
             Fetched::Miss => 0,
             Fetched::Taken => return (0, Some(Pause::Taken)),
@@ -65,7 +80,8 @@ impl Turn<'_> {
         let mut used = (keys.left, None);
         let mut next_state = State::Line;
         while let Some((key, next)) = next_key(line, at) {
-            match self.fetch::<2>(keys.verb, keys.exptime, &line[key], out) {
+            let key = &line[key];
+            match self.fetch::<2>(keys.verb, keys.exptime, &self.spot(key), key, out) {
                 Fetched::Hit => hits += 1,
                 Fetched::Miss => misses += 1,
                 Fetched::Taken => {
@@ -115,17 +131,18 @@ impl Turn<'_> {
         &self,
         verb: GetVerb,
         exptime: RelTime,
+        spot: &Spot,
         key: &[u8],
         out: &mut Vec<u8>,
     ) -> Fetched {
-        let (hash, index) = self.place(key);
-        let Some(mut lent) = self.shared.borrow(index) else {
+        let Spot { hash, shard, hint } = *spot;
+        let Some(mut lent) = self.shared.borrow(shard) else {
             return Fetched::Taken;
         };
         let answered = if verb.touches() {
             self.touch_and_answer(&mut lent.shard, hash, verb, exptime, key, out)
         } else {
-            match lent.shard.get::<SITE>(hash, key, self.now) {
+            match lent.shard.get::<SITE>(hash, hint, key, self.now) {
                 Some(Ok(found)) => Some(self.answer(verb, found, out)),
                 Some(Err(place)) => Some(self.answer_chunked(&lent.shard, place, verb, out)),
                 None => None,
@@ -146,7 +163,7 @@ impl Turn<'_> {
             None => Fetched::Miss,
             Some(None) => Fetched::Hit,
             Some(Some(large)) => match lent.shard.pin(large, self.now) {
-                Some(pin) => Fetched::Large(Box::new((index, pin))),
+                Some(pin) => Fetched::Large(Box::new((shard, pin))),
                 None => Fetched::Hit,
             },
         }

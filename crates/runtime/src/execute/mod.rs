@@ -2,15 +2,16 @@
 //!
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
-//! `text` (one command each), `get` (those that fetch), `value` (data blocks on their way in), `stats`.
+//! `text` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on their way in), `stats`.
 
+mod ahead;
 mod get;
 mod session;
 mod stats;
 mod text;
 mod value;
 
-use larder_store::{KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
+use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
 use session::{Sending, State};
@@ -37,6 +38,13 @@ pub(crate) struct Turn<'a> {
     pub(crate) counters: &'a WorkerCounters,
     pub(crate) worker: usize,
     pub(crate) now: RelTime,
+}
+
+/// Where to look for a key.
+struct Spot {
+    hash: KeyHash,
+    shard: usize,
+    hint: Hint,
 }
 
 impl<'a> Turn<'a> {
@@ -149,5 +157,13 @@ impl<'a> Turn<'a> {
     fn place(&self, key: &[u8]) -> (KeyHash, usize) {
         let hash = self.hasher.hash(key);
         (hash, hash.shard(self.shared.shards()))
+    }
+
+    /// [`Self::place`] as a spot that nobody has looked at.
+    #[inline]
+    fn spot(&self, key: &[u8]) -> Spot {
+        let (hash, shard) = self.place(key);
+        let hint = Hint::NONE;
+        Spot { hash, shard, hint }
     }
 }

@@ -3,10 +3,11 @@
 use larder_protocol::text::{
     self, Arith, Command, ErrorText, Frequent, Refused, Status, Store, frequent, reply,
 };
-use larder_store::{BORROW_COPY_MAX, RelTime, Touch};
+use larder_store::{BORROW_COPY_MAX, RelTime, StoreRequest, Touch};
 
 use super::session::{Filling, Keys, State};
-use super::{CloseReason, Pause, Session, Turn};
+use super::value::store_verb;
+use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::daemon::Stop;
 use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
@@ -27,14 +28,17 @@ impl Turn<'_> {
         if *commands_left > 0
             && let Some(line) = frequent(input)
         {
-            *commands_left -= 1;
             session.searched = 0;
+            if line.end() < input.len() {
+                return self.several(session, input, out, commands_left);
+            }
+            *commands_left -= 1;
             return match line {
                 Frequent::Get { key, line_len } => {
                     self.lone_get(session, key, line_len, input, out)
                 }
-                Frequent::Set { store, line_len } => {
-                    self.store(session, &store, line_len, input, out)
+                Frequent::Set { set, line_len } => {
+                    self.store(session, &set.store(), line_len, input, out)
                 }
             };
         }
@@ -195,11 +199,26 @@ impl Turn<'_> {
     }
 
     /// Carries out a store command, or begins to take in its data block.
-    #[inline]
+    #[inline(never)]
     fn store(
         &self,
         session: &mut Session,
         store: &Store<'_>,
+        line_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        let spot = self.spot(store.key);
+        self.store_at(session, store, &spot, line_len, input, out)
+    }
+
+    /// [`Self::store`] where it is known where to look for the key.
+    #[inline(always)]
+    pub(super) fn store_at(
+        &self,
+        session: &mut Session,
+        store: &Store<'_>,
+        spot: &Spot,
         line_len: usize,
         input: &[u8],
         out: &mut Vec<u8>,
@@ -219,14 +238,13 @@ impl Turn<'_> {
         if value_len <= BORROW_COPY_MAX
             && let Some(block) = input.get(line_len..block_end)
         {
-            return match self.store_block(
-                store.verb,
-                store.key,
-                store.flags,
+            let request = StoreRequest {
+                verb: store_verb(store.verb, store.cas),
+                key: store.key,
+                flags: store.flags,
                 exptime,
-                store.cas,
-                block,
-            ) {
+            };
+            return match self.store_block(store.verb, &request, spot, block) {
                 Some(text) => {
                     self.count_store(store.key);
                     if !store.noreply {

@@ -5,10 +5,10 @@
 //! and become visible at once at their end.
 
 use larder_protocol::text::{ErrorText, StoreVerb, reply};
-use larder_store::{BORROW_COPY_MAX, Shard, StoreRequest, Stored, Value};
+use larder_store::{BORROW_COPY_MAX, Hint, Shard, StoreRequest, Stored, Value};
 
 use super::session::{Filling, State};
-use super::{Pause, Session, Turn};
+use super::{Pause, Session, Spot, Turn};
 use crate::limits::SLICE_BYTES;
 use crate::snapshot::Counter;
 
@@ -34,7 +34,8 @@ enum Slice {
     NoMemory,
 }
 
-fn verb(verb: StoreVerb, cas: u64) -> larder_store::StoreVerb {
+/// The store's word for a verb; `cas` has its number in it.
+pub(super) fn store_verb(verb: StoreVerb, cas: u64) -> larder_store::StoreVerb {
     match verb {
         StoreVerb::Set => larder_store::StoreVerb::Set,
         StoreVerb::Add => larder_store::StoreVerb::Add,
@@ -45,40 +46,42 @@ fn verb(verb: StoreVerb, cas: u64) -> larder_store::StoreVerb {
     }
 }
 
+impl Filling {
+    fn request(&self) -> StoreRequest<'_> {
+        StoreRequest {
+            verb: store_verb(self.verb, self.cas),
+            key: self.key(),
+            flags: self.flags,
+            exptime: self.exptime,
+        }
+    }
+}
+
 impl Turn<'_> {
     /// Stores a value of which the whole block, its end included, is there. `None` if the shard is taken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn store_block(
         &self,
-        verb_sent: StoreVerb,
-        key: &[u8],
-        flags: u32,
-        exptime: u32,
-        cas: u64,
+        verb: StoreVerb,
+        request: &StoreRequest<'_>,
+        spot: &Spot,
         block: &[u8],
     ) -> Option<&'static [u8]> {
         let (value, end) = block.split_at(block.len() - BLOCK_END.len());
         if end != BLOCK_END {
             return Some(ErrorText::BadDataChunk.line());
         }
-        let (hash, index) = self.place(key);
-        let mut lent = self.shared.borrow(index)?;
+        let Spot { hash, shard, hint } = *spot;
+        let mut lent = self.shared.borrow(shard)?;
         let pages = if value.len() < CHUNKED_FROM {
             PAGES_FOR_SMALL
         } else {
             self.pages_for_slice()
         };
-        self.shared.provide(index, &mut lent, pages, 0, self.now);
-        let request = StoreRequest {
-            verb: verb(verb_sent, cas),
-            key,
-            flags,
-            exptime,
-        };
-        let stored = lent
-            .shard
-            .store(hash, &request, Value::Bytes(value), self.moment());
-        Some(self.answer_store(verb_sent, stored))
+        self.shared.provide(shard, &mut lent, pages, 0, self.now);
+        let value = Value::Bytes(value);
+        let stored = lent.shard.store(hash, hint, request, value, self.moment());
+        Some(self.answer_store(verb, stored))
     }
 
     fn pages_for_slice(&self) -> usize {
@@ -152,14 +155,8 @@ impl Turn<'_> {
         if filling.block().len() < block_len {
             return (used, Err(Pause::Input));
         }
-        let Filling {
-            verb,
-            flags,
-            exptime,
-            cas,
-            ..
-        } = *filling;
-        let text = self.store_block(verb, filling.key(), flags, exptime, cas, filling.block());
+        let (request, spot) = (filling.request(), self.spot(filling.key()));
+        let text = self.store_block(filling.verb, &request, &spot, filling.block());
         (used, text.map(Filled::Stored).ok_or(Pause::Taken))
     }
 
@@ -267,21 +264,10 @@ impl Turn<'_> {
         }
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
-        let Filling {
-            flags,
-            exptime,
-            cas,
-            ..
-        } = *filling;
-        let request = StoreRequest {
-            verb: verb(filling.verb, cas),
-            key: filling.key(),
-            flags,
-            exptime,
-        };
+        let (request, value) = (filling.request(), Value::Arrived(pending));
         let stored = lent
             .shard
-            .store(hash, &request, Value::Arrived(pending), self.moment());
+            .store(hash, Hint::NONE, &request, value, self.moment());
         (
             used,
             Ok(Filled::Stored(self.answer_store(filling.verb, stored))),
