@@ -9,3 +9,4 @@ mod bystander;
 mod greedy;
 mod many;
 mod rude;
+mod steady;

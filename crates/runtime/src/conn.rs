@@ -20,9 +20,9 @@ pub(crate) struct Conn {
     /// Input that is not done with, from `input_at` on.
     input: Vec<u8>,
     input_at: usize,
-    /// Replies that the socket did not take, from `sent` on, or that wait for the connection's turn to end.
-    pub(crate) output: Vec<u8>,
-    sent: usize,
+    /// Replies that the socket has not taken, or that wait for the connection's turn to end. Nothing is worked on while
+    /// the socket owes the first: so they are never more than one turn brings.
+    output: Vec<u8>,
     /// The socket may have more to read.
     pub(crate) readable: bool,
     /// The other side has closed its half: read until the end comes.
@@ -46,7 +46,6 @@ impl Conn {
             input: Vec::new(),
             input_at: 0,
             output: Vec::new(),
-            sent: 0,
             readable: false,
             hung_up: false,
             writable: true,
@@ -91,22 +90,30 @@ impl Conn {
 
     /// Whether replies wait to be sent.
     pub(crate) fn has_output(&self) -> bool {
-        self.sent < self.output.len()
+        !self.output.is_empty()
     }
 
-    /// Writes `replies` and, before them, what is left from before: one write. What the socket does not take is kept.
-    /// Returns how many bytes it took.
+    /// Puts a turn's replies aside, until it goes on.
+    pub(crate) fn keep_replies(&mut self, replies: &mut Vec<u8>) {
+        self.output.append(replies);
+    }
+
+    /// Takes the replies up again that were put aside.
+    pub(crate) fn take_replies(&mut self, replies: &mut Vec<u8>) {
+        replies.append(&mut std::mem::take(&mut self.output));
+    }
+
+    /// Writes what is left from before, or else `replies`: one write. What the socket does not take is kept. Returns how
+    /// many bytes it took.
     pub(crate) fn write(&mut self, replies: &mut Vec<u8>) -> io::Result<usize> {
         if self.has_output() {
-            self.output.extend_from_slice(replies);
-            replies.clear();
-            let taken = self.socket.write(&self.output[self.sent..])?;
-            self.sent += taken;
-            if self.sent == self.output.len() {
+            self.output.append(replies);
+            let taken = self.socket.write(&self.output)?;
+            self.writable = taken == self.output.len();
+            if self.writable {
                 self.output = Vec::new();
-                self.sent = 0;
             } else {
-                self.writable = false;
+                self.output.drain(..taken);
             }
             return Ok(taken);
         }
@@ -116,7 +123,6 @@ impl Conn {
         let taken = self.socket.write(replies)?;
         if taken < replies.len() {
             self.output = replies[taken..].to_vec();
-            self.sent = 0;
             self.writable = false;
         }
         replies.clear();

@@ -107,7 +107,7 @@ impl Source for Socket {
     }
 }
 
-/// A listening socket. A Unix one removes its file when it is dropped.
+/// A listening socket. A Unix one leaves its file behind, as memcached does.
 pub(crate) enum ListenSocket {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),

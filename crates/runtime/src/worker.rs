@@ -173,7 +173,11 @@ impl<'a> Worker<'a> {
         if timeout == 0 {
             return;
         }
-        let idle = |conn: &Conn| self.now.saturating_sub(conn.info.last_command()) > timeout;
+        // Whoever waits for replies is not idle, however long they take.
+        let idle = |conn: &Conn| {
+            let waits = conn.has_output() || conn.pending || conn.closing.is_some();
+            !waits && self.now.saturating_sub(conn.info.last_command()) > timeout
+        };
         let numbers: Vec<usize> = self
             .conns
             .iter()
@@ -210,7 +214,7 @@ impl<'a> Worker<'a> {
             return;
         };
         conn.queued = false;
-        if conn.closing.is_some() || (conn.has_output() && !conn.writable) {
+        if conn.closing.is_some() || conn.has_output() {
             return self.write_out(number);
         }
         let setup = self.setup;
@@ -290,14 +294,12 @@ impl<'a> Worker<'a> {
             Pause::Memory => {
                 conn.pending = true;
                 conn.queued = true;
-                conn.output.append(&mut self.replies);
                 self.parked.push(number);
-                return;
             }
             Pause::Taken => {
                 // Its replies wait with it: one write for the whole turn.
                 conn.pending = true;
-                conn.output.append(&mut self.replies);
+                conn.keep_replies(&mut self.replies);
                 conn.queued = true;
                 self.aside.push(number);
                 self.face.counters.add(Counter::ShardSetAsides, 1);
@@ -335,7 +337,7 @@ impl<'a> Worker<'a> {
                 }
             }
         } else {
-            conn.output.append(&mut self.replies);
+            conn.keep_replies(&mut self.replies);
         }
         if conn.has_output() {
             // The rest goes out when the socket takes more; until then nothing more is read.
@@ -370,14 +372,14 @@ impl<'a> Worker<'a> {
     /// Tries those again that wait for room.
     fn unpark(&mut self) {
         for number in std::mem::take(&mut self.parked) {
-            self.serve_again(number);
+            self.serve(number);
         }
     }
 
     /// [`Self::serve`] for a connection whose replies so far lie in its own buffer.
     fn serve_again(&mut self, number: usize) {
         if let Some(conn) = self.conns.get_mut(number) {
-            self.replies.append(&mut std::mem::take(&mut conn.output));
+            conn.take_replies(&mut self.replies);
             self.serve(number);
         }
     }
