@@ -11,6 +11,9 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 /// of up to [`BORROW_COPY_MAX`] may lie on top.
 pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
 
+/// Bytes of one get's keys that are looked for in one turn; then others have theirs.
+pub(crate) const KEY_BYTES_PER_TURN: usize = 8 * 1024;
+
 /// Bytes that the heap may take around the index of all shards without their being charged to `-m`: half of the 16 MiB
 /// that the process may take beside it.
 pub(crate) const HEAP_ALLOWANCE: usize = 8 * 1024 * 1024;

@@ -8,7 +8,7 @@ use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard, 
 use super::session::{Keys, Sending, State};
 use super::text::Used;
 use super::{Pause, Session, Spot, Turn};
-use crate::limits::OUTPUT_HIGH;
+use crate::limits::{KEY_BYTES_PER_TURN, OUTPUT_HIGH};
 use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
@@ -104,12 +104,13 @@ impl Turn<'_> {
                 }
             }
             at = next;
-            if out.len() >= OUTPUT_HIGH {
+            if out.len() >= OUTPUT_HIGH || at >= KEY_BYTES_PER_TURN {
                 next_state = State::Keys(Keys {
                     left: keys.left - at,
                     ..keys
                 });
-                used = (at, Some(Pause::Output));
+                let full = out.len() >= OUTPUT_HIGH;
+                used = (at, Some(if full { Pause::Output } else { Pause::Yield }));
                 break;
             }
         }
