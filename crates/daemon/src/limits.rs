@@ -10,10 +10,11 @@ use crate::units::MIB;
 /// What a process with locked memory needs beyond `-m`: code, stacks of the workers, connections' buffers.
 const LOCKED_BEYOND_ITEMS: u64 = 128 * MIB;
 
-/// Descriptors that are not clients': the standard streams, each worker's poll and waker, and some to spare for
-/// listening sockets and files.
-pub(crate) fn reserved_descriptors(threads: usize) -> u64 {
-    3 + 2 * threads as u64 + 8
+/// Descriptors that are not clients': the standard streams, the polls and wakers of the workers and of the listening
+/// thread, the signals' pair, two listening sockets for each `-l`, the client that is to be refused, and some for files.
+pub(crate) fn reserved_descriptors(settings: &Settings) -> u64 {
+    let sockets = 2 * settings.listen.len().max(1);
+    (3 + 2 * (settings.threads + 1) + 2 + sockets + 1 + 4) as u64
 }
 
 /// Raises what the settings need to have raised. To be done while still root.
@@ -43,7 +44,7 @@ fn raise_to_the_most(resource: Resource) -> nix::Result<()> {
 
 /// Sees to as many open files as `-c` needs. A limit that is high enough is left alone.
 fn raise_open_files(settings: &Settings) -> Result<(), Refusal> {
-    let reserved = reserved_descriptors(settings.threads);
+    let reserved = reserved_descriptors(settings);
     let needed = u64::from(settings.conn_limit) + reserved;
     let denied = |hard: u64, error| {
         Refusal::system(format!(

@@ -73,8 +73,8 @@ impl Listener {
 
     /// Accepts what waits at one socket.
     fn accept_all(&mut self, number: usize) {
-        while self.resting_since.is_none() {
-            if !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit {
+        while self.resting_since.is_none() && self.shared.stop().is_none() {
+            if self.full() {
                 self.rest("the limit of connections (-c) is reached");
                 return;
             }
@@ -86,10 +86,18 @@ impl Listener {
                         "no file descriptor is left; raise the limit of open files or lower -c",
                     );
                 }
-                // Interrupted, or the client is gone already: the next one may be there.
-                Err(error) => log::debug!("accept: {error}"),
+                // The client is gone already: the next one may be there.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Out of memory, most likely.
+                Err(error) => self.rest(&format!("accept: {error}")),
             }
         }
+    }
+
+    /// Whether connections wait in the kernel's queue until another is closed.
+    fn full(&self) -> bool {
+        !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit
     }
 
     fn take_in(&mut self, accepted: Accepted) {
@@ -147,7 +155,7 @@ impl Listener {
             return false;
         };
         let rested = self.clock.elapsed() - since;
-        if rested < ACCEPT_REST {
+        if rested < ACCEPT_REST || self.full() {
             return false;
         }
         self.resting_since = None;

@@ -62,10 +62,7 @@ fn connections(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<'_>)
     emit("read_buf_bytes", &snapshot.conn_buffer_bytes);
     emit("read_buf_bytes_free", &NONE);
     emit("read_buf_oom", &NONE);
-    emit(
-        "reserved_fds",
-        &limits::reserved_descriptors(settings.threads),
-    );
+    emit("reserved_fds", &limits::reserved_descriptors(settings));
 }
 
 fn commands(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
