@@ -3,6 +3,8 @@
 //! Nobody keeps a table of pages: a page is granted by a number that goes up here and down there, and a shard that needs
 //! one takes it from the free ones or makes the fullest other shard give one up.
 
+use std::cmp::Reverse;
+
 use larder_store::{RelTime, Shard};
 
 use super::{Lent, Shared};
@@ -74,22 +76,22 @@ impl Shared {
         self.free_pages.get() as i64
     }
 
-    /// Makes the fullest other shard give up a page, if it has more than `left` and is not taken just now.
+    /// Makes the fullest other shard that has more than `left`, is not taken just now and has something to give up, give
+    /// up a page.
     fn take_from_fullest(&self, index: usize, left: usize, now: RelTime) -> bool {
-        let others = (0..self.shards()).filter(|&other| other != index);
         let granted = |other: usize| self.granted[other].get() as usize;
-        let Some(fullest) = others.max_by_key(|&other| granted(other)) else {
-            return false;
-        };
-        if granted(fullest) <= left {
-            return false;
-        }
-        let Some(mut lent) = self.borrow(fullest) else {
-            return false;
-        };
-        let given = lent.shard.give_up(1, now) == 1;
-        self.publish(fullest, &lent.shard);
-        given
+        let mut others: Vec<usize> = (0..self.shards())
+            .filter(|&other| other != index && granted(other) > left)
+            .collect();
+        others.sort_by_key(|&other| Reverse(granted(other)));
+        others.into_iter().any(|other| {
+            let Some(mut lent) = self.borrow(other) else {
+                return false;
+            };
+            let given = lent.shard.give_up(1, now) == 1;
+            self.publish(other, &lent.shard);
+            given
+        })
     }
 
     fn publish(&self, index: usize, shard: &Shard) {
