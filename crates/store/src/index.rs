@@ -248,6 +248,11 @@ impl Index {
         moved
     }
 
+    /// Whether it has so few segments that all of it may be dropped at once.
+    pub(crate) fn is_small(&self) -> bool {
+        self.blocks.len() == 1
+    }
+
     /// Drops up to one block of segments, of an index that is no longer used. True while some are left.
     pub(crate) fn drop_block(&mut self) -> bool {
         if let Some(block) = self.blocks.pop() {

@@ -271,6 +271,13 @@ impl ItemMut<'_> {
             front[ACCESSED..ACCESSED + 4].copy_from_slice(&now.to_le_bytes());
         }
     }
+    /// Counts a use that is not a fetch.
+    pub(crate) fn warm(&mut self, now: RelTime) {
+        if self.0[MARKS] & HEAT != HEAT {
+            self.0[MARKS] += HEAT_ONE;
+        }
+        self.set_accessed(now);
+    }
     #[inline]
     pub(crate) fn set_accessed(&mut self, now: RelTime) {
         set_u32(self.0, ACCESSED, now);

@@ -247,7 +247,7 @@ impl Shard {
         let mut item = ItemMut(chunk);
         item.set_exptime(exptime);
         match touch {
-            Touch::Only => item.set_accessed(now),
+            Touch::Only => item.warm(now),
             Touch::Fetch => item.fetch(now),
         }
         self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
@@ -450,7 +450,10 @@ impl Shard {
         }
         let changes = self.index.changes;
         let old = std::mem::replace(&mut self.index, Index::after(changes));
-        self.dead_indexes.push(old);
+        // A small one is dropped at once, or a client that flushes all the time would pile them up.
+        if !old.is_small() {
+            self.dead_indexes.push(old);
+        }
         self.charge_index();
         self.slab.bury();
         self.chains = Numbered::new();
