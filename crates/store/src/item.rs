@@ -272,7 +272,7 @@ impl ItemMut<'_> {
         }
     }
     /// Counts a use that is not a fetch.
-    pub(crate) fn warm(&mut self, now: RelTime) {
+    pub(crate) fn heat_up(&mut self, now: RelTime) {
         if self.0[MARKS] & HEAT != HEAT {
             self.0[MARKS] += HEAT_ONE;
         }

@@ -247,7 +247,7 @@ impl Shard {
         let mut item = ItemMut(chunk);
         item.set_exptime(exptime);
         match touch {
-            Touch::Only => item.warm(now),
+            Touch::Only => item.heat_up(now),
             Touch::Fetch => item.fetch(now),
         }
         self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
@@ -277,6 +277,7 @@ impl Shard {
     /// The item under the key, its time over or not.
     #[inline(always)]
     fn find<const SITE: u8>(&self, hash: KeyHash, hint: Hint, key: &[u8]) -> Option<ChunkId> {
+        // The first comparison is for callers without a hint: the compiler leaves all of this out.
         if hint.id != ChunkId::NONE
             && hint.changes == self.index.changes
             && self.has_key(hint.id, key)

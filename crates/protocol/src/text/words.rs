@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::number::Number;
 use super::scan::low_byte;
+use crate::limits::VALUE_LEN_MAX;
 
 /// The next key of a get line, and where to look for the one after it.
 ///
@@ -94,22 +95,13 @@ impl<'a> Words<'a> {
     /// The next word, where a number belongs.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Option<Number<'a>> {
-        let before = self.at;
-        if let Some(value) = self.plain()
-            && matches!(self.line.get(self.at), None | Some(b' '))
+        if let Some((value, rest)) = plain(self.line.get(self.at..)?)
+            && matches!(rest.first(), None | Some(b' '))
         {
+            self.at = self.line.len() - rest.len();
             return Some(Number::Plain(value));
         }
-        self.at = before;
         self.word().map(Number::Word)
-    }
-
-    /// [`plain`], of what is next.
-    #[inline(always)]
-    fn plain(&mut self) -> Option<u32> {
-        let (value, rest) = plain(self.line.get(self.at..)?)?;
-        self.at = self.line.len() - rest.len();
-        Some(value)
     }
 
     /// Whether nothing but blanks is left.
@@ -119,12 +111,15 @@ impl<'a> Words<'a> {
     }
 }
 
+/// The greatest number that [`plain`] reads: so many digits always fit an i32.
+const PLAIN_MAX: u32 = 999_999_999;
+const _: () = assert!(PLAIN_MAX <= VALUE_LEN_MAX, "a plain length needs no check");
+
 /// One blank and one to nine digits, read in the pass that finds their end; and what is behind them, the caller's to
 /// check.
 #[inline(always)]
 pub(super) fn plain(buf: &[u8]) -> Option<(u32, &[u8])> {
-    /// So many digits always fit an i32.
-    const LEN_MAX: usize = 9;
+    const LEN_MAX: usize = PLAIN_MAX.ilog10() as usize + 1;
     let digits = buf.strip_prefix(b" ")?;
     // Most flags and many exptimes are 0.
     if let [digit @ b'0'..=b'9', rest @ ..] = digits

@@ -16,7 +16,7 @@ use crate::limits::OUTPUT_HIGH;
 const AHEAD: usize = 16;
 const _: () = assert!(AHEAD < u32::BITS as usize, "a bit for each line");
 
-/// A line that was recognised, where in the input it begins, and where to look for its key.
+/// A line that was recognised, its bytes, and where to look for its key.
 struct Ahead<'a> {
     line: Frequent<'a>,
     /// The line, with its data block.

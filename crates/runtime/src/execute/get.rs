@@ -109,8 +109,7 @@ impl Turn<'_> {
                     left: keys.left - at,
                     ..keys
                 });
-                let full = out.len() >= OUTPUT_HIGH;
-                used = (at, Some(if full { Pause::Output } else { Pause::Yield }));
+                used = (at, Some(Pause::Output));
                 break;
             }
         }

@@ -15,7 +15,7 @@ pub(crate) enum Pause {
     Taken,
     /// Other values on their way in leave no room for more of this one: to be tried again a little later.
     Memory,
-    /// Too much output is waiting to be sent.
+    /// Enough output is waiting to be sent, or a long get has had its share.
     Output,
     /// The connection is to be closed, once its output is sent.
     Close(CloseReason),
