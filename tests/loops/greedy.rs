@@ -169,6 +169,49 @@ fn two_hundred_that_promise_a_megabyte_and_send_a_kilobyte() {
     server.assert_serves("two hundred promises");
 }
 
+/// What they have sent is revoked when it stands in the way, and they are told so when they go on.
+#[test]
+fn forty_that_stop_just_before_the_end_of_a_megabyte() {
+    let _turn = one_at_a_time();
+    let mut server = Server::larderd(ARGS);
+    let bystander = Bystander::start(&server);
+    let block = value("block", 1_000_000);
+    let (sent, rest) = block.split_at(990_000);
+    let stop_short = |i: usize| {
+        let mut conn = server.connect();
+        conn.set_limit(Duration::from_millis(500));
+        conn.send(format!("set short{i} 0 0 {}\r\n", block.len()).as_bytes());
+        conn.try_send(sent);
+        conn
+    };
+    let mut stopped: Vec<Conn> = (0..40).map(stop_short).collect();
+    let mut keeper = server.connect();
+    keeper.set_limit(Duration::from_secs(60));
+    for i in 0..20 {
+        let key = format!("large{i}");
+        assert_eq!(
+            keeper.set(&key, &block),
+            "STORED",
+            "beside forty that stopped"
+        );
+        assert_eq!(keeper.get(&key).as_ref(), Some(&block));
+    }
+    bystander.finish();
+    let revoked = keeper.stat_of("larder", "shard_pendings_revoked");
+    assert!(
+        revoked > 0,
+        "forty megabytes are more than half of the memory"
+    );
+    // The first went as far as its memory; now it brings the rest.
+    let first = &mut stopped[0];
+    first.set_limit(Duration::from_secs(20));
+    first.send(rest);
+    first.send(b"\r\n");
+    assert_eq!(first.line(), "SERVER_ERROR out of memory storing object");
+    drop(stopped);
+    server.assert_serves("forty that stopped");
+}
+
 #[test]
 fn a_byte_at_a_time_for_some_seconds() {
     let _turn = one_at_a_time();

@@ -223,7 +223,12 @@ impl Conn {
 
     /// One number of plain `stats`.
     pub(crate) fn stat(&mut self, name: &str) -> u64 {
-        let rows = self.stats("");
+        self.stat_of("", name)
+    }
+
+    /// One number of a group of stats.
+    pub(crate) fn stat_of(&mut self, group: &str, name: &str) -> u64 {
+        let rows = self.stats(group);
         let row = rows
             .iter()
             .find(|(n, _)| n == name)

@@ -81,7 +81,8 @@ impl Shard {
             }
             let found = self.slab.add_page(class, now)
                 || self.reap()
-                || self.config.evictions && (self.make_room(class, now) || self.revoke_slowest());
+                || self.config.evictions && (self.make_room(class, now) || self.revoke_slowest())
+                || self.revoke_stalled_pendings(now);
             if !found {
                 return None;
             }
@@ -429,7 +430,9 @@ impl Shard {
     /// Gives one page back to the system, emptying one if need be.
     pub(crate) fn shed_page(&mut self, now: RelTime) -> bool {
         self.slab.unmap_any()
-            || (self.reap() | self.vacate_any_page(now) || self.revoke_slowest())
+            || (self.reap() | self.vacate_any_page(now)
+                || self.revoke_slowest()
+                || self.revoke_stalled_pendings(now))
                 && self.slab.unmap_any()
     }
 }

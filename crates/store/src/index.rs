@@ -184,7 +184,8 @@ impl Index {
 
     fn push_segment(&mut self) {
         if self.segments.is_multiple_of(BLOCK) {
-            self.blocks.push(Box::new([const { Segment::new() }; BLOCK]));
+            self.blocks
+                .push(Box::new([const { Segment::new() }; BLOCK]));
             self.bytes += size_of::<[Segment; BLOCK]>();
         }
         self.segments += 1;

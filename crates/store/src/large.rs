@@ -1,11 +1,11 @@
-//! Values that fit no chunk: chains of pieces, values on their way in, values being read.
+//! Values that fit no chunk: chains of pieces, and values being read. How a value comes in is `pending`'s.
 //!
 //! A chain has a number; its pieces carry the number, so that from any piece the item is found, and a chain becomes
 //! an item's by one assignment however long it is. What becomes of a chain:
 //!
 //! ```text
 //! begin ── append … append ── stored: the item's ── item removed ── doomed, given back a few pieces at a time
-//!                         └── abandoned ────────────────────────────┘
+//!                         └── abandoned, revoked ───────────────────┘
 //! ```
 //!
 //! A reader *pins* the item and copies it out slice by slice; removed meanwhile, the item stays as an orphan until its
@@ -31,23 +31,6 @@ pub(crate) struct Chain {
 
 /// Bytes that a chain takes in the table of chains: itself and the table's own mark.
 pub(crate) const CHAIN_BYTES: usize = size_of::<Chain>() + size_of::<usize>();
-
-/// A value on its way into a shard; see [`Shard::begin`]. Not to be dropped but given to [`Shard::abandon`] or stored.
-#[derive(Debug)]
-#[must_use = "a pending value holds memory until it is stored or abandoned"]
-pub struct Pending {
-    pub(crate) chain: usize,
-    pub(crate) epoch: u64,
-    pub(crate) total: u32,
-    pub(crate) arrived: u32,
-}
-
-impl Pending {
-    /// Bytes that are still to come.
-    pub fn missing(&self) -> u32 {
-        self.total - self.arrived
-    }
-}
 
 /// No memory could be found for a value, with nothing left to evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +72,7 @@ pub struct Revoked;
 const ROOMY: usize = 4 * CHUNK_MAX;
 
 /// The class of the next piece of a value of `total` bytes, when `left` are to be placed.
-fn piece_class(total: usize, left: usize, page_bytes: usize) -> ClassId {
+pub(crate) fn piece_class(total: usize, left: usize, page_bytes: usize) -> ClassId {
     if left + PIECE_HEADER >= page_bytes {
         PAGE_CLASS
     } else if total >= ROOMY {
@@ -109,77 +92,12 @@ pub(crate) fn head_class(front: usize, value_len: usize) -> ClassId {
 }
 
 impl Shard {
-    /// Begins a value of `total` bytes that will come in slices. Takes no memory yet.
-    pub fn begin(&mut self, total: u32) -> Pending {
-        let none = ChunkId::NONE;
-        let chain = self.chains.insert(Chain {
-            head: none,
-            first: none,
-            last: none,
-            doomed: false,
-        });
-        Pending {
-            chain,
-            epoch: self.slab.hold(),
-            total,
-            arrived: 0,
-        }
-    }
-
-    /// Whether a slice of `len` bytes may come in now; if not, it is to be tried again a little later.
-    ///
-    /// Values on their way in take at most half of the shard together, or they would leave nothing for what comes in
-    /// at once. One at a time may take what it needs beyond that, so that one after the other comes to its end; its
-    /// turn is over then, or when it has not moved for a second.
-    pub fn may_append(&mut self, pending: &Pending, len: usize, now: RelTime) -> bool {
-        let half = (self.slab.grant * self.slab.pages.page_bytes / 2) as u64;
-        if self.tallies.pending_bytes + len as u64 <= half {
-            return true;
-        }
-        match self.beyond_half {
-            Some((other, moved)) if other != pending.chain && now <= moved + 1 => false,
-            _ => {
-                self.beyond_half = Some((pending.chain, now));
-                true
-            }
-        }
-    }
-
-    /// Adds a slice, of at most [`crate::BORROW_COPY_MAX`] bytes and no more than are missing.
-    ///
-    /// # Errors
-    /// [`NoMemory`] when nothing can be evicted for it; the value is then to be abandoned, and what was
-    /// already copied of the slice is lost with it.
-    pub fn append(
+    pub(crate) fn add_piece(
         &mut self,
-        pending: &mut Pending,
-        slice: &[u8],
+        number: usize,
+        class: ClassId,
         now: RelTime,
     ) -> Result<(), NoMemory> {
-        debug_assert!(slice.len() <= pending.missing() as usize);
-        let mut rest = slice;
-        // Of before a flush: the value counts as stored before it, so its bytes are not needed.
-        while pending.epoch == self.slab.epoch && !rest.is_empty() {
-            let last = self.chains[pending.chain].last;
-            let mut taken = 0;
-            if last != ChunkId::NONE {
-                taken = PieceMut(self.slab.pages.chunk_mut(last)).append(rest);
-            }
-            if taken == 0 {
-                let left = pending.missing() as usize - (slice.len() - rest.len());
-                let class = piece_class(pending.total as usize, left, self.slab.pages.page_bytes);
-                self.add_piece(pending.chain, class, now)?;
-            }
-            rest = &rest[taken..];
-        }
-        pending.arrived += slice.len() as u32;
-        if pending.epoch == self.slab.epoch {
-            self.tallies.pending_bytes += slice.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn add_piece(&mut self, number: usize, class: ClassId, now: RelTime) -> Result<(), NoMemory> {
         let id = self.alloc(class, now).ok_or(NoMemory)?;
         PieceMut(self.slab.pages.chunk_mut(id)).start(number);
         let chain = &mut self.chains[number];
@@ -190,35 +108,6 @@ impl Shard {
             PieceMut(self.slab.pages.chunk_mut(last)).set_next(id);
         }
         Ok(())
-    }
-
-    /// Gives up a value that will not be stored.
-    pub fn abandon(&mut self, pending: Pending) {
-        self.slab.release(pending.epoch);
-        if pending.epoch == self.slab.epoch {
-            self.end_arrival(&pending);
-            self.doom(pending.chain);
-        }
-    }
-
-    /// Takes over the chain of a value that has come in whole. `None` when a flush has come between.
-    pub(crate) fn finish(&mut self, pending: Pending) -> Option<usize> {
-        self.slab.release(pending.epoch);
-        if pending.epoch != self.slab.epoch {
-            return None;
-        }
-        self.end_arrival(&pending);
-        Some(pending.chain)
-    }
-
-    fn end_arrival(&mut self, pending: &Pending) {
-        self.tallies.pending_bytes -= u64::from(pending.arrived);
-        if self
-            .beyond_half
-            .is_some_and(|(chain, _)| chain == pending.chain)
-        {
-            self.beyond_half = None;
-        }
     }
 
     /// A chain that holds `parts`, one after the other.
@@ -235,7 +124,7 @@ impl Shard {
                 return Err(no_memory);
             }
         }
-        self.finish(pending).ok_or(NoMemory)
+        self.finish(pending).map_err(|_| NoMemory)
     }
 
     /// Joins the pieces of `added` to the front or the end of `chain`, of which they become part.
@@ -313,8 +202,8 @@ impl Shard {
         let remaining = item.value_len();
         let piece = self.chains.get(item.chain())?.first;
         ItemMut(self.slab.pages.chunk_mut(place.0)).set_pinned(true);
-        self.pin_generation += 1;
-        let generation = self.pin_generation;
+        self.generation += 1;
+        let generation = self.generation;
         let epoch = self.slab.hold();
         let number = self.pins.insert(PinEntry {
             item: place.0,

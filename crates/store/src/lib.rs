@@ -46,6 +46,7 @@ mod large;
 mod limits;
 mod list;
 mod page;
+mod pending;
 mod report;
 mod shard;
 mod slab;
@@ -56,10 +57,11 @@ pub use arith::Arith;
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;
-pub use large::{NoMemory, Pending, Pin, Revoked};
+pub use large::{NoMemory, Pin, Revoked};
 pub use limits::{
     BORROW_COPY_MAX, ITEM_SIZE_LIMIT, KEY_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, page_bytes_for,
 };
+pub use pending::Pending;
 pub use report::ItemInfo;
 pub use shard::{Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
 pub use stats::{ClassStats, StoreStats};

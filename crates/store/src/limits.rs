@@ -45,6 +45,12 @@ pub(crate) const SHARD_PAGES_MAX: usize = 1 << (32 - CHUNK_INDEX_BITS);
 /// Bits of a chunk id that tell the place in its page.
 pub(crate) const CHUNK_INDEX_BITS: u32 = 13;
 
+/// A value on its way in that had no slice for longer, in seconds, loses its memory when others wait for it.
+pub(crate) const PENDING_STALL: u32 = 1;
+
+/// Bytes a second that a value must bring while it has more than such values' half of the shard and others wait for it.
+pub(crate) const PENDING_RATE_MIN: u64 = 1 << 20;
+
 /// Empty pages that a shard keeps mapped, ready for the next slab class that needs one.
 pub(crate) const EMPTY_PAGES_KEPT: usize = 8;
 

@@ -36,6 +36,7 @@ impl Shard {
         sum.pages_free += self.slab.empty_pages() as u64;
         sum.pinned_items += self.pins.len() as u64;
         sum.pins_revoked += tallies.pins_revoked;
+        sum.pendings_revoked += tallies.pendings_revoked;
         sum.pending_bytes += tallies.pending_bytes;
         sum.get_expired += tallies.get_expired;
         sum.malloc_fails += self.slab.pages.refusals;

@@ -12,6 +12,7 @@ use crate::index::Index;
 use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
 use crate::large::{CHAIN_BYTES, Chain, PinEntry};
 use crate::limits::PAGE_BYTES_MIN;
+use crate::pending::{Ahead, PendingEntry};
 use crate::slab::Slab;
 
 /// How a shard is to behave; the same for all shards of a process.
@@ -80,6 +81,7 @@ pub(crate) struct Tallies {
     pub(crate) items_rescued: u64,
     pub(crate) page_move_evictions: u64,
     pub(crate) pins_revoked: u64,
+    pub(crate) pendings_revoked: u64,
     pub(crate) pending_bytes: u64,
     /// Bytes of values that nobody can find any more but somebody still reads.
     pub(crate) orphan_bytes: u64,
@@ -97,10 +99,13 @@ pub struct Shard {
     pub(crate) chains: Numbered<Chain>,
     /// Chains whose item is gone, given back piece by piece.
     pub(crate) doomed: Vec<usize>,
-    /// The one value on its way in that may go beyond their half of the shard, and when it last moved.
-    pub(crate) beyond_half: Option<(usize, RelTime)>,
+    /// Values on their way in, which of them may go beyond their half of the shard, and when they were last looked over.
+    pub(crate) pendings: Numbered<PendingEntry>,
+    pub(crate) ahead: Option<Ahead>,
+    pub(crate) pendings_judged: RelTime,
     pub(crate) pins: Numbered<PinEntry>,
-    pub(crate) pin_generation: u64,
+    /// Tells apart pins and pendings that had the same number one after the other.
+    pub(crate) generation: u64,
     /// An item that eviction must leave alone while it is being rewritten.
     pub(crate) guard: ChunkId,
     /// Another, while it is being moved.
@@ -185,9 +190,11 @@ impl Shard {
             dead_indexes: Vec::new(),
             chains: Numbered::new(),
             doomed: Vec::new(),
-            beyond_half: None,
+            pendings: Numbered::new(),
+            ahead: None,
+            pendings_judged: 0,
             pins: Numbered::new(),
-            pin_generation: 0,
+            generation: 0,
             guard: ChunkId::NONE,
             moving: ChunkId::NONE,
             tallies: Tallies::default(),
@@ -461,7 +468,7 @@ impl Shard {
         self.doomed.clear();
         self.tallies.bytes = 0;
         self.tallies.pending_bytes = 0;
-        self.beyond_half = None;
+        self.ahead = None;
         self.tallies.orphan_bytes = 0;
         self.sizes.clear();
     }

@@ -123,6 +123,7 @@ impl StoreStats {
             (&mut self.items_rescued, baseline.items_rescued),
             (&mut self.page_move_evictions, baseline.page_move_evictions),
             (&mut self.pins_revoked, baseline.pins_revoked),
+            (&mut self.pendings_revoked, baseline.pendings_revoked),
             (&mut self.get_expired, baseline.get_expired),
             (&mut self.malloc_fails, baseline.malloc_fails),
         ] {
@@ -170,6 +171,8 @@ pub struct StoreStats {
     pub pinned_items: u64,
     /// Readers whose pin was taken away to make room (counter).
     pub pins_revoked: u64,
+    /// Values on their way in whose client stood in the way of others (counter).
+    pub pendings_revoked: u64,
     /// Bytes of values on their way in.
     pub pending_bytes: u64,
     /// Looked up but expired (counter).

@@ -5,8 +5,9 @@ use crate::class::ClassId;
 use crate::hash::KeyHash;
 use crate::hint::Hint;
 use crate::item::{Head, Item, ItemMut, RelTime, front_len};
-use crate::large::{NoMemory, Pending, head_class};
+use crate::large::{NoMemory, head_class};
 use crate::limits::CHUNK_MAX;
+use crate::pending::{Lost, Pending};
 use crate::shard::{Moment, Shard};
 
 /// Which of the store commands.
@@ -181,9 +182,9 @@ impl Shard {
             Value::Arrived(pending) => {
                 let len = pending.total as usize;
                 match self.finish(pending) {
-                    Some(chain) => self.write_chunked(hash, request, existing, chain, len, at),
-                    // A flush came while the value did: it was stored before that.
-                    None => Stored::Stored(self.unique(at)),
+                    Ok(chain) => self.write_chunked(hash, request, existing, chain, len, at),
+                    Err(Lost::Flushed) => Stored::Stored(self.unique(at)),
+                    Err(Lost::Revoked) => Stored::NoMemory,
                 }
             }
         }
@@ -435,8 +436,9 @@ impl Shard {
             Value::Arrived(pending) => {
                 let len = pending.total as usize;
                 match self.finish(pending) {
-                    Some(chain) => (chain, len),
-                    None => return Stored::NotStored,
+                    Ok(chain) => (chain, len),
+                    Err(Lost::Flushed) => return Stored::NotStored,
+                    Err(Lost::Revoked) => return Stored::NoMemory,
                 }
             }
             Value::Bytes(bytes) => match self.build_chain([bytes, &[]], at.now) {

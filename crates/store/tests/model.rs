@@ -411,6 +411,11 @@ impl Run {
         let missing = writer.pending.missing() as usize;
         let from = writer.value.len() - missing;
         let len = missing.min(1 + self.rng.below(BORROW_COPY_MAX as u64) as usize);
+        let room = self.shard.granted();
+        if !self.shard.may_append(&writer.pending, len, room, self.now) {
+            self.writers.push(writer);
+            return;
+        }
         if self
             .shard
             .append(

@@ -22,6 +22,7 @@ pub(crate) fn emit(snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
         &store.index_entries_moved_max,
     );
     emit("shard_pending_bytes", &store.pending_bytes);
+    emit("shard_pendings_revoked", &store.pendings_revoked);
     emit("shard_pinned_items", &store.pinned_items);
     emit("shard_pins_revoked", &store.pins_revoked);
 }

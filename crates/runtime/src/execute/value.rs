@@ -218,7 +218,8 @@ impl Turn<'_> {
             None => lent.shard.begin(filling.value_len),
         };
         let len = direct.map_or(filling.block().len(), <[u8]>::len);
-        if !lent.shard.may_append(&pending, len, self.now) {
+        let room = self.shared.room(&lent.shard);
+        if !lent.shard.may_append(&pending, len, room, self.now) {
             filling.pending = Some(pending);
             return Slice::Wait;
         }

@@ -45,7 +45,7 @@ impl Shared {
         now: RelTime,
     ) {
         let before = lent.shard.granted();
-        let share = self.total_pages() as usize / self.shards();
+        let share = self.share();
         // A quarter more than the value, for the heads and the rest of what the shard holds.
         let wanted = if value_pages == 0 {
             0
@@ -65,6 +65,16 @@ impl Shared {
         if lent.shard.granted() != before {
             self.publish(index, &lent.shard);
         }
+    }
+
+    /// Pages of each shard, were all the same.
+    fn share(&self) -> usize {
+        (self.total_pages().max(0) as usize).div_ceil(self.shards())
+    }
+
+    /// Pages that a shard may count on: what it has, and at least its share.
+    pub(crate) fn room(&self, shard: &Shard) -> usize {
+        shard.granted().max(self.share())
     }
 
     fn take_free(&self) -> bool {
@@ -111,8 +121,7 @@ impl Shared {
         self.free_pages.add(back as u64);
         let debt = -self.free_pages();
         if debt > 0 {
-            let share = (self.total_pages().max(0) as usize).div_ceil(self.shards());
-            let excess = lent.shard.granted().saturating_sub(share);
+            let excess = lent.shard.granted().saturating_sub(self.share());
             let given = lent
                 .shard
                 .give_up(excess.min(debt as usize).min(PAGES_GIVEN_PER_STEP), now);

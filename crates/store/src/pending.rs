@@ -1,0 +1,262 @@
+//! Values on their way in: begun, appended to slice by slice, and stored, abandoned or revoked.
+//!
+//! What they take is memory that nobody can read yet, so it is bounded twice. Together they have half of the shard,
+//! and one at a time may go beyond, so that one after the other comes to its end. And whoever stands in the way without
+//! getting on, a client that stopped in the middle or sends next to nothing, loses what it has sent: it is told that
+//! there was no memory for its value, once it has sent the rest.
+
+use crate::chunk::ChunkId;
+use crate::item::{PieceMut, RelTime};
+use crate::large::{Chain, NoMemory, piece_class};
+use crate::limits::{PENDING_RATE_MIN, PENDING_STALL};
+use crate::shard::Shard;
+
+/// A value on its way into a shard; see [`Shard::begin`]. Not to be dropped but given to [`Shard::abandon`] or stored.
+#[derive(Debug)]
+#[must_use = "a pending value holds memory until it is stored or abandoned"]
+pub struct Pending {
+    number: usize,
+    generation: u64,
+    pub(crate) epoch: u64,
+    pub(crate) total: u32,
+    arrived: u32,
+}
+
+impl Pending {
+    /// Bytes that are still to come.
+    pub fn missing(&self) -> u32 {
+        self.total - self.arrived
+    }
+}
+
+/// The shard's side of a [`Pending`].
+pub(crate) struct PendingEntry {
+    pub(crate) chain: usize,
+    generation: u64,
+    epoch: u64,
+    /// Bytes that are in the shard.
+    pub(crate) bytes: u32,
+    /// When its client last had a slice for it, whether there was room or not.
+    asked: RelTime,
+}
+
+impl PendingEntry {
+    fn stalled(&self, now: RelTime) -> bool {
+        now > self.asked + PENDING_STALL
+    }
+}
+
+/// The one pending value that may go beyond the half.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    number: usize,
+    began: RelTime,
+    /// What it had when its turn began.
+    bytes: u32,
+}
+
+/// Why a value that came in whole is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// A flush came while it did: it counts as stored before that.
+    Flushed,
+    /// It stood in the way of others.
+    Revoked,
+}
+
+impl Shard {
+    /// Begins a value of `total` bytes that will come in slices. Takes no memory yet.
+    pub fn begin(&mut self, total: u32) -> Pending {
+        let none = ChunkId::NONE;
+        let chain = self.chains.insert(Chain {
+            head: none,
+            first: none,
+            last: none,
+            doomed: false,
+        });
+        self.generation += 1;
+        let (generation, epoch) = (self.generation, self.slab.hold());
+        let number = self.pendings.insert(PendingEntry {
+            chain,
+            generation,
+            epoch,
+            bytes: 0,
+            asked: 0,
+        });
+        Pending {
+            number,
+            generation,
+            epoch,
+            total,
+            arrived: 0,
+        }
+    }
+
+    /// Whether a slice of `len` bytes may come in now; if not, it is to be tried again a little later. `pages` is what the
+    /// shard may count on, of which such values have half.
+    ///
+    /// What had no slice for more than a second and stands in the way is revoked; and the one that goes beyond the half, when
+    /// it is too slow.
+    pub fn may_append(
+        &mut self,
+        pending: &Pending,
+        len: usize,
+        pages: usize,
+        now: RelTime,
+    ) -> bool {
+        let Some(entry) = self.pending_mut(pending) else {
+            return true;
+        };
+        entry.asked = now;
+        let bytes = entry.bytes;
+        let half = (pages * self.slab.pages.page_bytes / 2) as u64;
+        let room = |shard: &Self| shard.tallies.pending_bytes + len as u64 <= half;
+        if room(self) || self.revoke_stalled_pendings(now) && room(self) {
+            return true;
+        }
+        if let Some(ahead) = self.ahead
+            && ahead.number != pending.number
+        {
+            if !self.too_slow(ahead, now) {
+                return false;
+            }
+            self.revoke_pending(ahead.number);
+        }
+        if self.ahead.is_none() {
+            self.ahead = Some(Ahead {
+                number: pending.number,
+                began: now,
+                bytes,
+            });
+        }
+        true
+    }
+
+    fn too_slow(&self, ahead: Ahead, now: RelTime) -> bool {
+        self.pendings.get(ahead.number).is_none_or(|entry| {
+            let due = u64::from(now.saturating_sub(ahead.began + PENDING_STALL)) * PENDING_RATE_MIN;
+            u64::from(entry.bytes - ahead.bytes) < due
+        })
+    }
+
+    /// Revokes every value that has had no slice for more than a second; looks at most once a second. False if there was
+    /// none.
+    pub(crate) fn revoke_stalled_pendings(&mut self, now: RelTime) -> bool {
+        if self.pendings_judged == now {
+            return false;
+        }
+        self.pendings_judged = now;
+        let stalled: Vec<usize> = self
+            .pendings
+            .iter()
+            .filter(|(_, entry)| entry.epoch == self.slab.epoch && entry.bytes > 0)
+            .filter(|(_, entry)| entry.stalled(now))
+            .map(|(number, _)| number)
+            .collect();
+        for &number in &stalled {
+            self.revoke_pending(number);
+        }
+        !stalled.is_empty()
+    }
+
+    fn revoke_pending(&mut self, number: usize) {
+        self.tallies.pendings_revoked += 1;
+        if let Some(chain) = self.end_pending(number) {
+            self.doom(chain);
+        }
+    }
+
+    /// Adds a slice, of at most [`crate::BORROW_COPY_MAX`] bytes and no more than are missing.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when nothing can be evicted for it, or the value was revoked; it is then to be abandoned, and what
+    /// was already copied of the slice is lost with it.
+    pub fn append(
+        &mut self,
+        pending: &mut Pending,
+        slice: &[u8],
+        now: RelTime,
+    ) -> Result<(), NoMemory> {
+        debug_assert!(slice.len() <= pending.missing() as usize);
+        let entry = self.pending_mut(pending).ok_or(NoMemory)?;
+        entry.asked = now;
+        let chain = entry.chain;
+        // Of before a flush: the value counts as stored before it, so its bytes are not needed.
+        if pending.epoch == self.slab.epoch {
+            self.append_to(chain, pending, slice, now)?;
+            self.tallies.pending_bytes += slice.len() as u64;
+            if let Some(entry) = self.pending_mut(pending) {
+                entry.bytes += slice.len() as u32;
+            }
+        }
+        pending.arrived += slice.len() as u32;
+        Ok(())
+    }
+
+    fn append_to(
+        &mut self,
+        chain: usize,
+        pending: &Pending,
+        slice: &[u8],
+        now: RelTime,
+    ) -> Result<(), NoMemory> {
+        let mut rest = slice;
+        while !rest.is_empty() {
+            let last = self.chains[chain].last;
+            let mut taken = 0;
+            if last != ChunkId::NONE {
+                taken = PieceMut(self.slab.pages.chunk_mut(last)).append(rest);
+            }
+            if taken == 0 {
+                let left = pending.missing() as usize - (slice.len() - rest.len());
+                let class = piece_class(pending.total as usize, left, self.slab.pages.page_bytes);
+                self.add_piece(chain, class, now)?;
+            }
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// Gives up a value that will not be stored.
+    pub fn abandon(&mut self, pending: Pending) {
+        if self.pending_mut(&pending).is_some()
+            && let Some(chain) = self.end_pending(pending.number)
+        {
+            self.doom(chain);
+        }
+    }
+
+    /// Takes over the chain of a value that has come in whole.
+    pub(crate) fn finish(&mut self, pending: Pending) -> Result<usize, Lost> {
+        if self.pending_mut(&pending).is_none() {
+            return Err(Lost::Revoked);
+        }
+        self.end_pending(pending.number).ok_or(Lost::Flushed)
+    }
+
+    /// The shard's side of a pending value; none if it was revoked.
+    fn pending_mut(&mut self, pending: &Pending) -> Option<&mut PendingEntry> {
+        self.pendings
+            .get_mut(pending.number)
+            .filter(|entry| entry.generation == pending.generation)
+    }
+
+    /// Forgets a pending value, and says whose its chain was; none if a flush has taken that.
+    fn end_pending(&mut self, number: usize) -> Option<usize> {
+        let PendingEntry {
+            chain,
+            epoch,
+            bytes,
+            ..
+        } = self.pendings.remove(number);
+        if self.ahead.is_some_and(|ahead| ahead.number == number) {
+            self.ahead = None;
+        }
+        self.slab.release(epoch);
+        if epoch != self.slab.epoch {
+            return None;
+        }
+        self.tallies.pending_bytes -= u64::from(bytes);
+        Some(chain)
+    }
+}

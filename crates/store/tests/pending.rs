@@ -1,0 +1,107 @@
+//! Values on their way in that stand in each other's way: who waits, who goes on, who loses what was sent.
+
+use larder_store::{BORROW_COPY_MAX, KeyHasher, Pending, Shard, ShardConfig, StoreStats};
+
+const PAGES: usize = 64;
+const PAGE: usize = 64 << 10;
+/// Bytes of a value: sixteen slices.
+const VALUE: u32 = 1 << 20;
+
+/// A shard of 4 MiB, of which values on their way in have 2.
+fn shard() -> Shard {
+    let config = ShardConfig {
+        page_bytes: PAGE,
+        item_size_max: 64 << 20,
+        ..ShardConfig::default()
+    };
+    let mut shard = Shard::new(config, KeyHasher::with_seed(1));
+    shard.grant(PAGES);
+    shard
+}
+
+/// Sends up to so many slices; how many were taken.
+fn send(shard: &mut Shard, pending: &mut Pending, slices: usize, now: u32) -> usize {
+    let slice = [7; BORROW_COPY_MAX];
+    let take = |_: &usize| {
+        shard.may_append(pending, slice.len(), PAGES, now)
+            && shard.append(pending, &slice, now).is_ok()
+    };
+    (0..slices).take_while(take).count()
+}
+
+/// Two values that fill the half but for one slice, and one that is a slice ahead of it.
+fn half_taken(shard: &mut Shard, now: u32) -> [Pending; 3] {
+    let mut values = [VALUE, VALUE, VALUE].map(|len| shard.begin(len));
+    for (value, slices) in values.iter_mut().zip([15, 15, 3]) {
+        assert_eq!(send(shard, value, slices, now), slices);
+    }
+    values
+}
+
+#[track_caller]
+fn check_revoked(shard: &Shard, expected: u64) {
+    let mut stats = StoreStats::default();
+    shard.add_stats(&mut stats, 0);
+    assert_eq!(stats.pendings_revoked, expected);
+    assert_eq!(shard.check(), Ok(()));
+}
+
+#[test]
+fn those_that_stopped_make_way() {
+    let mut shard = shard();
+    let [mut one, two, ahead] = half_taken(&mut shard, 10);
+    let mut late = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut late, 16, 11), 0, "a second is theirs");
+    assert_eq!(
+        send(&mut shard, &mut one, 1, 11),
+        0,
+        "it would go on, but must wait"
+    );
+    check_revoked(&shard, 0);
+    assert_eq!(send(&mut shard, &mut late, 16, 12), 16);
+    check_revoked(&shard, 2);
+    let went_on = send(&mut shard, &mut one, 1, 12);
+    assert_eq!(went_on, 1, "it had asked a moment before");
+    for pending in [one, two, ahead, late] {
+        shard.abandon(pending);
+    }
+    check_revoked(&shard, 2);
+}
+
+#[test]
+fn one_that_is_slow_keeps_its_turn_for_a_moment_only() {
+    let mut shard = shard();
+    let [mut one, mut two, mut ahead] = half_taken(&mut shard, 10);
+    let mut waits = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut ahead, 1, 11), 1);
+    for waiting in [&mut one, &mut two, &mut waits] {
+        assert_eq!(send(&mut shard, waiting, 1, 11), 0);
+    }
+    assert_eq!(send(&mut shard, &mut waits, 1, 12), 1);
+    check_revoked(&shard, 1);
+    assert_eq!(send(&mut shard, &mut ahead, 1, 12), 0, "its value is gone");
+    for pending in [one, two, ahead, waits] {
+        shard.abandon(pending);
+    }
+}
+
+#[test]
+fn one_that_is_fast_comes_to_its_end() {
+    let mut shard = shard();
+    let [one, two, ahead] = half_taken(&mut shard, 10);
+    shard.abandon(ahead);
+    let mut fast = shard.begin(VALUE + VALUE / 2);
+    let mut waits = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut fast, 3, 10), 3);
+    for _ in 0..3 {
+        assert_eq!(send(&mut shard, &mut fast, 7, 11), 7);
+        assert_eq!(send(&mut shard, &mut waits, 1, 11), 0);
+    }
+    assert_eq!(fast.missing(), 0);
+    for pending in [one, two, fast] {
+        shard.abandon(pending);
+    }
+    assert_eq!(send(&mut shard, &mut waits, 16, 12), 16);
+    check_revoked(&shard, 0);
+    shard.abandon(waits);
+}
