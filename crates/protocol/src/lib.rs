@@ -1,7 +1,8 @@
 //! Bytes to commands, and replies to bytes.
 //!
-//! *Job.* Decode what a client sent, in place: a [`Status`](text::Status) borrows the key from the caller's buffer, and
-//! nothing is allocated. Encode what the server answers, onto the end of the caller's buffer.
+//! *Job.* Decode what a client sent, in place: [`text`] lines or [`binary`] frames. A [`Status`](text::Status) borrows
+//! the key from the caller's buffer, and nothing is allocated. Encode what the server answers, onto the end of the
+//! caller's buffer.
 //!
 //! *Owns* the grammar of memcached 1.6.45, with its limits and the text of every error, and nothing else.
 //!
@@ -38,5 +39,6 @@
     )
 )]
 
+pub mod binary;
 pub mod limits;
 pub mod text;

@@ -15,6 +15,16 @@ pub const GET_LINE_MAX: usize = 4 << 20;
 /// `int`. What the store takes (`-I`) is far less, and not the protocol's matter.
 pub const VALUE_LEN_MAX: u32 = 2_147_483_645;
 
+/// Longest body of a binary frame, extras, key and value together; a longer one closes the connection.
+pub const BODY_LEN_MAX: u32 = 1 << 30;
+
+/// Longest name of a SASL mechanism in bytes (`MAX_SASL_MECH_LEN`).
+pub const SASL_MECHANISM_MAX: usize = 32;
+
+/// Most data of one SASL message in bytes. This bound is ours: memcached takes what fits one of its chunks, half a
+/// megabyte, from clients that nobody knows yet; a name and a password need far less.
+pub const SASL_DATA_MAX: u32 = 4096;
+
 /// Smallest `cache_memlimit`, in megabytes.
 pub const MEMLIMIT_MIN_MB: u32 = 8;
 
@@ -39,3 +49,4 @@ pub(crate) const BLOCK_END_LEN: u64 = 2;
 // A refused block is counted in u64 with its CRLF; memcached's own int must hold it too.
 const _: () = assert!(VALUE_LEN_MAX as u64 + BLOCK_END_LEN == i32::MAX as u64);
 const _: () = assert!(KEY_MAX < LINE_MAX && LINE_MAX < GET_LINE_MAX);
+const _: () = assert!(BODY_LEN_MAX <= VALUE_LEN_MAX && KEY_MAX <= u8::MAX as usize);
