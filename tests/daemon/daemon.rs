@@ -47,6 +47,11 @@ impl Daemon {
         Self::spawn(args, variables).when_it_listens()
     }
 
+    /// The same, with the standard error somewhere else than in the log's file.
+    pub(crate) fn start_with_stderr(args: &[&str], stderr: Stdio) -> Self {
+        Self::launch_to(Command::new(PROGRAM), args, &[], Some(stderr)).when_it_listens()
+    }
+
     /// Lets another program start it, which is given its path and options after its own.
     pub(crate) fn start_by(program: &str, first: &[&str], args: &[&str]) -> Self {
         let mut command = Command::new(program);
@@ -66,7 +71,16 @@ impl Daemon {
         Self::launch(Command::new(PROGRAM), args, variables)
     }
 
-    fn launch(mut command: Command, args: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn launch(command: Command, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::launch_to(command, args, variables, None)
+    }
+
+    fn launch_to(
+        mut command: Command,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        stderr: Option<Stdio>,
+    ) -> Self {
         let folder = folder();
         let path = folder.path().to_str().expect("a plain name").to_owned();
         let log = fs::File::create(folder.path().join("log")).expect("a log file");
@@ -77,7 +91,7 @@ impl Daemon {
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(stderr.unwrap_or_else(|| log.into()))
             .spawn()
             .expect("larderd was built");
         Self { child, folder }

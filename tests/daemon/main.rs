@@ -5,6 +5,7 @@
 mod support;
 
 mod daemon;
+mod logging;
 mod refusals;
 mod starting;
 mod stopping;

@@ -1,4 +1,6 @@
-//! Limits of the system: open files, core files, locked memory.
+//! The daemon's own limits, and those of the system that it raises: open files, core files, locked memory.
+
+use std::time::Duration;
 
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
@@ -9,6 +11,12 @@ use crate::units::MIB;
 
 /// What a process with locked memory needs beyond `-m`: code, stacks of the workers, connections' buffers.
 const LOCKED_BEYOND_ITEMS: u64 = 128 * MIB;
+
+/// Lines of the log that wait to be written; more are dropped and counted. At most some hundred KiB.
+pub(crate) const LOG_LINES_MAX: usize = 1024;
+
+/// How long the end of the process waits for lines of the log that nobody reads.
+pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// Descriptors that are not clients': the standard streams, the polls and wakers of the workers and of the listening
 /// thread, the signals' pair, two listening sockets for each `-l`, the client that is to be refused, and some for files.

@@ -1,4 +1,4 @@
-//! The log: one line an event, with the time, to the standard error.
+//! The log: one line an event, with the time, to the standard error by way of the [`log_queue`].
 //!
 //! How much is logged is `-v`'s to say, and the command `verbosity` moves it later; `RUST_LOG`, where it is set,
 //! decides instead. Notices are told whatever the level: what an operator must know about a default of ours.
@@ -6,8 +6,28 @@
 use std::env;
 use std::fmt;
 
-use env_logger::{Builder, Env};
-use log::{Level, LevelFilter, Record};
+use env_logger::{Builder, Env, Target};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::limits::LOG_FLUSH_MAX;
+use crate::log_queue::{self, ToQueue};
+
+/// env_logger decides and words; what is on its way is waited for by [`Log::flush`].
+struct Logger(env_logger::Logger);
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.0.log(record);
+    }
+
+    fn flush(&self) {
+        log_queue::flush(LOG_FLUSH_MAX);
+    }
+}
 
 /// Starts the log at the level of `-v`.
 pub(crate) fn start(verbosity: u32) {
@@ -20,9 +40,13 @@ pub(crate) fn start(verbosity: u32) {
             .filter_level(LevelFilter::Trace)
             .filter_module("mio", LevelFilter::Warn),
     };
-    builder.format_timestamp_millis().init();
-    if !by_variable {
-        set_level(verbosity);
+    let target = Target::Pipe(Box::new(ToQueue::default()));
+    let logger = builder.format_timestamp_millis().target(target).build();
+    let by_variable = by_variable.then(|| logger.filter());
+    log::set_boxed_logger(Box::new(Logger(logger))).expect("the log is started once");
+    match by_variable {
+        Some(level) => log::set_max_level(level),
+        None => set_level(verbosity),
     }
 }
 

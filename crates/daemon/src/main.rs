@@ -12,6 +12,7 @@ mod daemon;
 mod help;
 mod limits;
 mod listen;
+mod log_queue;
 mod logging;
 mod options;
 mod pidfile;
@@ -40,8 +41,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusals) => {
             for refusal in &refusals.0 {
-                let _ = writeln!(io::stderr(), "larderd: {refusal}");
+                log_queue::line(&format!("larderd: {refusal}\n"));
             }
+            log::logger().flush();
             ExitCode::from(refusals.code())
         }
     }
@@ -88,6 +90,7 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
     if settings.lock_memory {
         limits::lock_memory(&settings);
     }
+    log_queue::start()?;
     signals::watch(signals, server.stopper())?;
     if let Some(path) = &settings.pidfile {
         pidfile::write(path);
@@ -103,6 +106,7 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
         Err(error) => return Err(Refusal::system(format!("cannot serve: {error}"))),
     }
     log::info!("stopped");
+    log::logger().flush();
     Ok(())
 }
 

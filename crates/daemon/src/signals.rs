@@ -1,7 +1,6 @@
 //! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so, SIGHUP never ends the process. SIGPIPE is ignored by
 //! Rust's own start-up.
 
-use std::io::{self, Write as _};
 use std::sync::Once;
 use std::thread;
 
@@ -9,6 +8,7 @@ use larder_runtime::{Stop, Stopper};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::log_queue;
 use crate::refusal::Refusal;
 
 /// Takes the signals over: from now on none of them ends the process, and they wait until [`watch`] begins.
@@ -46,10 +46,7 @@ pub(crate) fn watch(mut signals: Signals, stopper: Stopper) -> Result<(), Refusa
 /// memcached's words for a graceful stop, once, whether a signal or a client asked for it.
 pub(crate) fn announce_graceful_stop() {
     static ANNOUNCED: Once = Once::new();
-    ANNOUNCED.call_once(|| {
-        // Nobody may be there to read it.
-        let _ = writeln!(io::stderr(), "Gracefully stopping");
-    });
+    ANNOUNCED.call_once(|| log_queue::line("Gracefully stopping\n"));
 }
 
 fn name(signal: i32) -> &'static str {

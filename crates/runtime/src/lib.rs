@@ -183,6 +183,7 @@ fn run_worker(worker: Worker<'_>) {
     let _end = EndProcessOnPanic;
     if let Err(error) = worker.run() {
         log::error!("a worker's loop has failed: {error}; the process ends");
+        log::logger().flush();
         std::process::abort();
     }
 }

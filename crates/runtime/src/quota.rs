@@ -11,13 +11,15 @@ const LINES_PER_SECOND: u32 = 5;
 pub(crate) enum Cause {
     /// A connection broke a rule of the protocol and was closed.
     Refused,
-    /// A connection was opened or closed.
+    /// A connection was opened, closed or lost.
     Conn,
     /// No more connections were accepted for a while.
     Rest,
+    /// The system refused something.
+    System,
 }
 
-const CAUSES: usize = Cause::Rest as usize + 1;
+const CAUSES: usize = Cause::System as usize + 1;
 
 /// One thread's count of lines.
 #[derive(Default)]

@@ -196,10 +196,12 @@ impl<'a> Worker<'a> {
             let entry = self.conns.vacant_entry();
             let number = entry.key();
             if let Err(error) = self.event_loop.add_conn(&mut conn.socket, number) {
-                log::warn!(
-                    "{}: cannot be watched and is closed: {error}",
-                    conn.info.peer
-                );
+                if let Some(left_out) = self.quota.take(Cause::System, self.now) {
+                    log::warn!(
+                        "{}: cannot be watched and is closed: {error}{left_out}",
+                        conn.info.peer
+                    );
+                }
                 self.face.conns.take(1);
                 continue;
             }
@@ -260,7 +262,7 @@ impl<'a> Worker<'a> {
                 return Some(Pause::Close(CloseReason::Normal));
             }
             Got::Broken(error) => {
-                log::debug!("{}: lost: {error}", conn.info.peer);
+                log_lost(&mut self.quota, conn, &error, self.now);
                 self.close(number, CloseReason::Lost);
                 return None;
             }
@@ -331,7 +333,7 @@ impl<'a> Worker<'a> {
                     self.face.counters.add(Counter::BytesWritten, bytes as u64);
                 }
                 Err(error) => {
-                    log::debug!("{}: lost: {error}", conn.info.peer);
+                    log_lost(&mut self.quota, conn, &error, self.now);
                     self.replies.clear();
                     return self.close(number, CloseReason::Lost);
                 }
@@ -470,6 +472,13 @@ fn note(conns: &mut Slab<Box<Conn>>, queue: &mut VecDeque<usize>, ready: Ready) 
     }
     if conn.readable || conn.pending || conn.has_output() {
         enqueue(conn, queue, ready.number);
+    }
+}
+
+/// Logs that a connection broke, when it is not closed in good order.
+fn log_lost(quota: &mut Quota, conn: &Conn, error: &io::Error, now: RelTime) {
+    if let Some(left_out) = quota.take(Cause::Conn, now) {
+        log::debug!("{}: lost: {error}{left_out}", conn.info.peer);
     }
 }
 
