@@ -48,6 +48,8 @@ impl Listener {
             let now = self.clock.now();
             let info = Arc::new(ConnInfo::new(fd, name, String::new(), now, LISTENING));
             self.shared.register_conn(&info);
+            // memcached counts its listening sockets too.
+            self.shared.globals.total_connections.add(1);
             self.faces.push(info);
         }
         let stop = loop {

@@ -388,10 +388,7 @@ impl<'a> Worker<'a> {
 
     fn keep_house(&mut self) {
         let shared = &self.setup.shared;
-        let Some(mut lent) = shared.borrow(self.index) else {
-            return;
-        };
-        self.house_waits = shared.keep_house(self.index, &mut lent, STEP_BUDGET, self.now);
+        self.house_waits = shared.keep_house(self.index, STEP_BUDGET, self.now);
     }
 
     fn give_back(&mut self, holding: Holding) {

@@ -17,7 +17,8 @@ impl Shard {
     pub fn check(&self) -> Result<(), String> {
         let linked = self.check_index()?;
         self.check_chains(&linked)?;
-        self.check_pages(&linked)
+        self.check_pages(&linked)?;
+        self.check_counts(&linked)
     }
 
     fn check_index(&self) -> Result<HashSet<u32>, String> {
@@ -154,6 +155,48 @@ impl Shard {
             ));
         }
         Ok(())
+    }
+
+    /// What is counted as it goes, counted anew.
+    fn check_counts(&self, linked: &HashSet<u32>) -> Result<(), String> {
+        let same = |what: &str, says: u64, is: u64| match says == is {
+            true => Ok(()),
+            false => Err(format!("{what}: the shard says {says}, and it is {is}")),
+        };
+        for (class, entry) in self.slab.classes() {
+            let items = linked.iter().map(|&id| ChunkId(id));
+            let own = items.filter(|&id| self.slab.class_of(id) == class);
+            let sizes = own.map(|id| Item::new(self.slab.pages.chunk(id)).size() as u64);
+            let (items, bytes) = sizes.fold((0, 0), |(n, sum), size| (n + 1, sum + size));
+            same(&format!("items of {class:?}"), entry.stats.items, items)?;
+            same(
+                &format!("bytes of {class:?}"),
+                entry.stats.mem_requested,
+                bytes,
+            )?;
+        }
+        let (pending, held_by_pendings) = self.pending_counts();
+        same("bytes on their way in", self.tallies.pending_bytes, pending)?;
+        let mut orphans = 0;
+        for (_, entry) in self.slab.classes() {
+            for id in self.list(&entry.ring) {
+                for index in 0..self.slab.pages.page(id).fresh as usize {
+                    let bytes = self.slab.pages.chunk(ChunkId::new(id, index));
+                    if item::state(bytes) == ChunkState::Orphan {
+                        orphans += u64::from(Item::new(bytes).value_len());
+                    }
+                }
+            }
+        }
+        same("bytes of orphans", self.tallies.orphan_bytes, orphans)?;
+        let held = (held_by_pendings + self.pins.len()) as u64;
+        same("holds", self.slab.all_holds() as u64, held)?;
+        let sized = if self.config.track_sizes {
+            linked.len()
+        } else {
+            0
+        };
+        same("items by size", self.sizes.values().sum(), sized as u64)
     }
 
     fn chain_len(&self, mut id: ChunkId) -> usize {

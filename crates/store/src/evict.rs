@@ -95,6 +95,10 @@ impl Shard {
         {
             self.shed_page(now);
         }
+        // What may not be mapped again now is not to wait for the owner's next step.
+        if self.slab.charged() >= self.slab.grant {
+            drop(self.take_unused());
+        }
     }
 
     /// Frees a chunk of the class, or a page. False if all that is left is in use.

@@ -14,38 +14,49 @@ impl Shard {
     /// Goes on with the pass, or begins one if a second has gone by since the last began. Looks into about `budget`
     /// chunks. True if the pass is not at its end.
     pub(crate) fn crawl(&mut self, budget: usize, now: RelTime) -> bool {
-        if self.crawl_at == 0 {
+        if self.crawl_at == 0 && self.crawl_chunk == 0 {
             if self.crawl_began == now {
                 return false;
             }
             self.crawl_began = now;
         }
-        let mut chunks_left = budget as isize;
+        let mut chunks_left = budget;
         let mut pages_left = budget * PAGES_PER_CHUNK;
         while self.crawl_at < self.slab.pages.slots() {
-            if chunks_left <= 0 || pages_left == 0 {
+            if chunks_left == 0 || pages_left == 0 {
                 return true;
             }
             pages_left -= 1;
-            let id = self.crawl_at;
-            self.crawl_at += 1;
-            let page = self.slab.pages.page(id);
-            if page.due != 0 && page.due <= now && page.used > 0 && page.epoch == self.slab.epoch {
-                chunks_left -= page.fresh as isize;
-                self.crawl_page(id, now);
+            let page = self.slab.pages.page(self.crawl_at);
+            let due = page.due != 0 && page.due <= now;
+            let lives = page.used > 0 && page.epoch == self.slab.epoch;
+            if lives && (due || self.crawl_chunk > 0) {
+                chunks_left -= self.crawl_page(self.crawl_at, chunks_left, now);
+                if self.crawl_chunk > 0 {
+                    return true;
+                }
             }
+            self.crawl_chunk = 0;
+            self.crawl_at += 1;
         }
         self.crawl_at = 0;
         false
     }
 
-    fn crawl_page(&mut self, id: PageId, now: RelTime) {
+    /// Goes on with a page, or begins it. Looks into `budget` chunks at most and says into how many; if the page was not
+    /// at its end by then, `crawl_chunk` says where to go on.
+    fn crawl_page(&mut self, id: PageId, budget: usize, now: RelTime) -> usize {
         let class = self.slab.pages.page(id).class;
         let fresh = self.slab.pages.page(id).fresh as usize;
-        // Unlinking can empty the page and give it to nobody; it is not cut anew in here.
-        self.slab.pages.page_mut(id).due = 0;
+        let from = self.crawl_chunk.min(fresh);
+        let to = fresh.min(from + budget);
+        self.crawl_chunk = if to < fresh { to } else { 0 };
+        if from == 0 {
+            // Unlinking can empty the page and give it to nobody; it is not cut anew in here.
+            self.slab.pages.page_mut(id).due = 0;
+        }
         let (mut checked, mut reclaimed, mut unfetched) = (0, 0, 0);
-        for index in 0..fresh {
+        for index in from..to {
             let chunk = ChunkId::new(id, index);
             let bytes = self.slab.pages.chunk(chunk);
             if item::state(bytes) != ChunkState::Item {
@@ -67,5 +78,6 @@ impl Shard {
         stats.crawler_reclaimed += reclaimed;
         stats.reclaimed += reclaimed;
         stats.expired_unfetched += unfetched;
+        to - from
     }
 }

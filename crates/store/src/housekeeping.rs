@@ -7,11 +7,12 @@ use slab::Slab as Numbered;
 
 use crate::index::Index;
 use crate::item::{Item, RelTime};
+use crate::page::Unused;
 use crate::shard::Shard;
 
 /// Segments of an index joined within one step.
 const JOINS_PER_STEP: usize = 4;
-/// Pages given back to the system within one step.
+/// Pages given up within one step.
 const UNMAPS_PER_STEP: usize = 16;
 
 impl Shard {
@@ -50,6 +51,16 @@ impl Shard {
             self.slab.grant -= 1;
         }
         pages
+    }
+
+    /// Takes the memory of pages that were given up, to be dropped when the shard is lent no more.
+    pub fn take_unused(&mut self) -> Unused {
+        std::mem::take(&mut self.slab.pages.unused)
+    }
+
+    /// Takes over memory that another shard has given up: the next page that this one maps needs no system call.
+    pub fn adopt(&mut self, unused: Unused) {
+        self.slab.pages.adopt(unused);
     }
 
     /// Does a bounded share of the work that waits: gives back dead chunks, indexes and pages, joins sparse index

@@ -110,21 +110,36 @@ impl Shard {
         Ok(())
     }
 
-    /// A chain that holds `parts`, one after the other.
+    /// A chain that holds `bytes`, to be all or part of a value of `whole` bytes.
     pub(crate) fn build_chain(
         &mut self,
-        parts: [&[u8]; 2],
+        bytes: &[u8],
+        whole: usize,
         now: RelTime,
     ) -> Result<usize, NoMemory> {
-        let total = parts[0].len() + parts[1].len();
-        let mut pending = self.begin(total as u32);
-        for part in parts {
-            if let Err(no_memory) = self.append(&mut pending, part, now) {
-                self.abandon(pending);
-                return Err(no_memory);
-            }
+        let mut pending = self.begin_part(bytes.len() as u32, whole as u32);
+        if let Err(no_memory) = self.append(&mut pending, bytes, now) {
+            self.abandon(pending);
+            return Err(no_memory);
         }
         self.finish(pending).map_err(|_| NoMemory)
+    }
+
+    /// Bytes that still fit into the last piece of a chain.
+    pub(crate) fn room_at_end(&mut self, chain: usize) -> usize {
+        match self.chains[chain].last {
+            ChunkId::NONE => 0,
+            last => PieceMut(self.slab.pages.chunk_mut(last)).room(),
+        }
+    }
+
+    /// Puts bytes for which there is room into the last piece of a chain. Who reads the value does not notice: he knows
+    /// how long it was.
+    pub(crate) fn fill_end(&mut self, chain: usize, bytes: &[u8]) {
+        let last = self.chains[chain].last;
+        if last != ChunkId::NONE {
+            PieceMut(self.slab.pages.chunk_mut(last)).append(bytes);
+        }
     }
 
     /// Joins the pieces of `added` to the front or the end of `chain`, of which they become part.

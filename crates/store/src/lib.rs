@@ -35,6 +35,7 @@ mod arith;
 mod check;
 mod chunk;
 mod class;
+mod counting;
 mod evict;
 mod expire;
 mod hash;
@@ -42,6 +43,7 @@ mod hint;
 mod housekeeping;
 mod index;
 mod item;
+mod join;
 mod large;
 mod limits;
 mod list;
@@ -60,7 +62,9 @@ pub use item::RelTime;
 pub use large::{NoMemory, Pin, Revoked};
 pub use limits::{
     BORROW_COPY_MAX, ITEM_SIZE_LIMIT, KEY_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, page_bytes_for,
+    shard_bytes_max,
 };
+pub use page::Unused;
 pub use pending::Pending;
 pub use report::ItemInfo;
 pub use shard::{Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};

@@ -42,6 +42,11 @@ pub const ITEM_SIZE_LIMIT: u32 = 1 << 30;
 /// 128 GiB of the largest.
 pub(crate) const SHARD_PAGES_MAX: usize = 1 << (32 - CHUNK_INDEX_BITS);
 
+/// Bytes that one shard can hold at most, where pages have `page_bytes`.
+pub fn shard_bytes_max(page_bytes: usize) -> u64 {
+    (SHARD_PAGES_MAX - 1) as u64 * page_bytes as u64
+}
+
 /// Bits of a chunk id that tell the place in its page.
 pub(crate) const CHUNK_INDEX_BITS: u32 = 13;
 

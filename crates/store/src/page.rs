@@ -98,8 +98,16 @@ pub(crate) struct Pages {
     slots: Vec<Page>,
     vacant: Vec<PageId>,
     mapped: usize,
+    /// Memory of pages that were given up, until it is mapped again or taken by whoever drops it.
+    pub(crate) unused: Unused,
     pub(crate) refusals: u64,
 }
+
+/// Memory of pages that a shard has given up. Dropped, it goes back to the system, which takes a system call or more:
+/// to be done while no shard is lent.
+#[derive(Default)]
+#[must_use = "dropping it takes system calls, for which no shard should be lent"]
+pub struct Unused(Vec<MmapMut>);
 
 impl Pages {
     pub(crate) fn new(page_bytes: usize) -> Self {
@@ -108,6 +116,7 @@ impl Pages {
             slots: Vec::new(),
             vacant: Vec::new(),
             mapped: 0,
+            unused: Unused::default(),
             refusals: 0,
         }
     }
@@ -127,14 +136,22 @@ impl Pages {
         self.slots.len() as u32
     }
 
-    /// Maps one more page. `None` when the system refuses or page ids have run out.
+    /// Maps one more page, of memory that was given up if there is any. Else that is a system call, though the shard is
+    /// lent: 0.4 µs, measured, where the faults of the page's first use take 5 µs for 16 KiB and 78 µs for 256 KiB.
+    /// `None` when the system refuses or page ids have run out.
     pub(crate) fn map(&mut self) -> Option<PageId> {
         if self.vacant.is_empty() && self.slots.len() >= SHARD_PAGES_MAX - 1 {
             return None;
         }
-        let Ok(bytes) = MmapMut::map_anon(self.page_bytes) else {
-            self.refusals += 1;
-            return None;
+        let bytes = match self.unused.0.pop() {
+            Some(bytes) => bytes,
+            None => match MmapMut::map_anon(self.page_bytes) {
+                Ok(bytes) => bytes,
+                Err(_) => {
+                    self.refusals += 1;
+                    return None;
+                }
+            },
         };
         self.mapped += 1;
         let id = match self.vacant.pop() {
@@ -148,11 +165,16 @@ impl Pages {
         Some(id)
     }
 
-    /// Gives the page's memory back to the system.
+    /// Takes over memory that another shard has given up.
+    pub(crate) fn adopt(&mut self, unused: Unused) {
+        self.unused.0.extend(unused.0);
+    }
+
+    /// Gives the page up; its memory is [`Self::unused`] now.
     pub(crate) fn unmap(&mut self, id: PageId) {
-        let page = &mut self.slots[id as usize];
+        let page = std::mem::replace(&mut self.slots[id as usize], Page::vacant());
         debug_assert!(page.bytes.is_some(), "page {id} unmapped twice");
-        *page = Page::vacant();
+        self.unused.0.extend(page.bytes);
         self.mapped -= 1;
         self.vacant.push(id);
     }

@@ -19,6 +19,8 @@ pub struct Pending {
     generation: u64,
     pub(crate) epoch: u64,
     pub(crate) total: u32,
+    /// Bytes of the value that it will be part of.
+    whole: u32,
     arrived: u32,
 }
 
@@ -67,6 +69,11 @@ pub(crate) enum Lost {
 impl Shard {
     /// Begins a value of `total` bytes that will come in slices. Takes no memory yet.
     pub fn begin(&mut self, total: u32) -> Pending {
+        self.begin_part(total, total)
+    }
+
+    /// The same, for a value that becomes part of one of `whole` bytes.
+    pub(crate) fn begin_part(&mut self, total: u32, whole: u32) -> Pending {
         let none = ChunkId::NONE;
         let chain = self.chains.insert(Chain {
             head: none,
@@ -88,6 +95,7 @@ impl Shard {
             generation,
             epoch,
             total,
+            whole,
             arrived: 0,
         }
     }
@@ -209,7 +217,7 @@ impl Shard {
             }
             if taken == 0 {
                 let left = pending.missing() as usize - (slice.len() - rest.len());
-                let class = piece_class(pending.total as usize, left, self.slab.pages.page_bytes);
+                let class = piece_class(pending.whole as usize, left, self.slab.pages.page_bytes);
                 self.add_piece(chain, class, now)?;
             }
             rest = &rest[taken..];
@@ -232,6 +240,14 @@ impl Shard {
             return Err(Lost::Revoked);
         }
         self.end_pending(pending.number).ok_or(Lost::Flushed)
+    }
+
+    /// Bytes of pending values that can still be stored, and the number of all pending values, for the consistency check.
+    pub(crate) fn pending_counts(&self) -> (u64, usize) {
+        let current = self.pendings.iter().map(|(_, entry)| entry);
+        let current = current.filter(|entry| entry.epoch == self.slab.epoch);
+        let bytes = current.map(|entry| u64::from(entry.bytes)).sum();
+        (bytes, self.pendings.len())
     }
 
     /// The shard's side of a pending value; none if it was revoked.

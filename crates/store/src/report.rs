@@ -40,11 +40,8 @@ impl Shard {
         sum.pending_bytes += tallies.pending_bytes;
         sum.get_expired += tallies.get_expired;
         sum.malloc_fails += self.slab.pages.refusals;
-        if sum.sizes.len() < self.sizes.len() {
-            sum.sizes.resize(self.sizes.len(), 0);
-        }
-        for (total, own) in sum.sizes.iter_mut().zip(&self.sizes) {
-            *total += own;
+        for (&size, items) in &self.sizes {
+            *sum.sizes.entry(size).or_default() += items;
         }
         for (class, entry) in self.slab.classes() {
             let mut stats = entry.stats;

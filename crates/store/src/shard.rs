@@ -3,6 +3,8 @@
 //! All of it is plain data under `&mut self`: no locks, no clock, no I/O. Who may call when is the runtime's matter.
 //! This file holds the state and what the other files share: looking up, linking, taking out.
 
+use std::collections::BTreeMap;
+
 use slab::Slab as Numbered;
 
 use crate::chunk::{ChunkId, PageId};
@@ -112,9 +114,11 @@ pub struct Shard {
     pub(crate) moving: ChunkId,
     pub(crate) tallies: Tallies,
     /// Items by size in steps of 32 bytes, if they are to be counted.
-    pub(crate) sizes: Vec<u64>,
+    pub(crate) sizes: BTreeMap<usize, u64>,
     /// The page that the crawler looks at next, and when its last pass began.
     pub(crate) crawl_at: PageId,
+    /// The chunk of that page, if the last step ended in its midst.
+    pub(crate) crawl_chunk: usize,
     pub(crate) crawl_began: RelTime,
 }
 
@@ -198,8 +202,9 @@ impl Shard {
             guard: ChunkId::NONE,
             moving: ChunkId::NONE,
             tallies: Tallies::default(),
-            sizes: Vec::new(),
+            sizes: BTreeMap::new(),
             crawl_at: 0,
+            crawl_chunk: 0,
             crawl_began: 0,
         }
     }
@@ -387,51 +392,6 @@ impl Shard {
             self.doom(chain);
         }
         self.slab.put_chunk(id);
-    }
-
-    /// Counts an item that was linked.
-    pub(crate) fn count_in(&mut self, id: ChunkId) {
-        let size = Item::new(self.slab.pages.chunk(id)).size();
-        let stats = self.slab.stats_of(id);
-        stats.items += 1;
-        stats.mem_requested += size as u64;
-        self.tallies.bytes += size as u64;
-        self.slab.clock += size as u64;
-        if self.config.track_sizes {
-            *self.items_of_size(size) += 1;
-        }
-    }
-
-    /// The opposite of [`Self::count_in`].
-    pub(crate) fn count_out(&mut self, id: ChunkId) {
-        let size = Item::new(self.slab.pages.chunk(id)).size();
-        let stats = self.slab.stats_of(id);
-        stats.items -= 1;
-        stats.mem_requested -= size as u64;
-        self.tallies.bytes -= size as u64;
-        if self.config.track_sizes {
-            *self.items_of_size(size) -= 1;
-        }
-    }
-
-    /// Counts an item that was written anew where it lies; its class's `mem_requested` is the caller's to change.
-    #[inline]
-    pub(crate) fn count_resized(&mut self, old_size: usize, size: usize) {
-        self.tallies.bytes = self.tallies.bytes - old_size as u64 + size as u64;
-        self.slab.clock += size as u64;
-        if self.config.track_sizes {
-            *self.items_of_size(old_size) -= 1;
-            *self.items_of_size(size) += 1;
-        }
-    }
-
-    #[cold]
-    fn items_of_size(&mut self, size: usize) -> &mut u64 {
-        let bucket = size.div_ceil(32).max(1) - 1;
-        if self.sizes.len() <= bucket {
-            self.sizes.resize(bucket + 1, 0);
-        }
-        &mut self.sizes[bucket]
     }
 
     /// Keeps that part of the grant which is not pages in step with its size: the index, the table of pages, chains.

@@ -301,6 +301,12 @@ impl Slab {
         }
     }
 
+    /// Values being read or written, of whatever epoch, for the consistency check.
+    pub(crate) fn all_holds(&self) -> usize {
+        let buried = self.graves.iter().map(|grave| grave.holds);
+        self.holds + buried.sum::<usize>()
+    }
+
     /// Pages in graves, for the consistency check.
     pub(crate) fn buried_pages(&self) -> usize {
         self.graves

@@ -3,6 +3,8 @@
 //! Names are memcached's (`stats`, `stats items`, `stats slabs`); a field that memcached has and that means
 //! nothing here is absent, and the daemon prints memcached's idle value for it.
 
+use std::collections::BTreeMap;
+
 /// One slab class of one shard, or the sum over shards of the same class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassStats {
@@ -181,6 +183,6 @@ pub struct StoreStats {
     pub malloc_fails: u64,
     /// One entry per slab class that holds a page or an item, or ever did; ordered by id.
     pub classes: Vec<ClassStats>,
-    /// Items by size in 32-byte steps, when sizes are tracked; index 0 is sizes up to 32.
-    pub sizes: Vec<u64>,
+    /// Items by size, rounded up to a multiple of 32 bytes, when sizes are tracked.
+    pub sizes: BTreeMap<usize, u64>,
 }

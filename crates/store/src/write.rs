@@ -175,7 +175,7 @@ impl Shard {
                 self.put_in_place(hash, id, existing, head.exptime);
                 Stored::Stored(head.cas)
             }
-            Value::Bytes(bytes) => match self.build_chain([bytes, &[]], at.now) {
+            Value::Bytes(bytes) => match self.build_chain(bytes, bytes.len(), at.now) {
                 Ok(chain) => self.write_chunked(hash, request, existing, chain, bytes.len(), at),
                 Err(NoMemory) => Stored::NoMemory,
             },
@@ -228,7 +228,7 @@ impl Shard {
     }
 
     /// Writes the head of a chunked item whose pieces are there.
-    fn write_chunked(
+    pub(crate) fn write_chunked(
         &mut self,
         hash: KeyHash,
         request: &StoreRequest<'_>,
@@ -288,88 +288,6 @@ impl Shard {
         id
     }
 
-    /// append and prepend: adds to the value that is there. Client flags and exptime stay; the CAS unique is new.
-    fn join(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        value: Value<'_>,
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        let item = Item::new(self.slab.pages.chunk(id));
-        let added = match &value {
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Arrived(pending) => pending.total as usize,
-        };
-        let total = item.value_len() as usize + added;
-        if total > u32::MAX as usize
-            || !self
-                .config
-                .fits(item.key().len(), item.flags(), total as u32)
-        {
-            if let Value::Arrived(pending) = value {
-                self.abandon(pending);
-            }
-            return Stored::NotStored;
-        }
-        match value {
-            Value::Bytes(bytes) if !item.chunked() && item.front_len() + total <= CHUNK_MAX => {
-                self.join_in_chunk(hash, id, bytes, in_front, at)
-            }
-            value => self.join_chain(hash, id, value, in_front, at),
-        }
-    }
-
-    /// Joins where the result is an item in one chunk.
-    fn join_in_chunk(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        bytes: &[u8],
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        let item = Item::new(self.slab.pages.chunk(id));
-        let old_len = item.value_len() as usize;
-        let total = old_len + bytes.len();
-        let class = ClassId::for_size(item.front_len() + total);
-        if class != self.slab.class_of(id) {
-            let old = item.value().to_vec();
-            return match self.rewrite(hash, id, total, at) {
-                Some((new, cas)) => {
-                    let room = ItemMut(self.slab.pages.chunk_mut(new)).0;
-                    let start = Item::new(room).front_len();
-                    let (front, back) = if in_front {
-                        (bytes, &old[..])
-                    } else {
-                        (&old[..], bytes)
-                    };
-                    room[start..start + front.len()].copy_from_slice(front);
-                    room[start + front.len()..start + total].copy_from_slice(back);
-                    Stored::Stored(cas)
-                }
-                None => Stored::NoMemory,
-            };
-        }
-        self.count_out(id);
-        let cas = self.unique(at);
-        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
-        item.set_value_len(total as u32);
-        item.set_cas(cas);
-        item.set_accessed(at.now);
-        let room = item.value_room();
-        if in_front {
-            room.copy_within(..old_len, bytes.len());
-            room[..bytes.len()].copy_from_slice(bytes);
-        } else {
-            room[old_len..total].copy_from_slice(bytes);
-        }
-        self.slab.stats_of(id).cmd_set += 1;
-        self.count_in(id);
-        Stored::Stored(cas)
-    }
-
     /// Gives an item in one chunk a new chunk for `value_len` bytes, with a new CAS unique and everything else as it
     /// was but the value, which is the caller's to write.
     pub(crate) fn rewrite(
@@ -407,91 +325,5 @@ impl Shard {
         let mut copy = [0; crate::KEY_MAX];
         copy[..key.len()].copy_from_slice(key);
         (copy, key.len())
-    }
-
-    /// Joins where the result is a chunked item.
-    fn join_chain(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        value: Value<'_>,
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        self.guard = id;
-        let stored = self.join_chain_guarded(hash, id, value, in_front, at);
-        self.guard = ChunkId::NONE;
-        stored
-    }
-
-    fn join_chain_guarded(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        value: Value<'_>,
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        let (added, added_len) = match value {
-            Value::Arrived(pending) => {
-                let len = pending.total as usize;
-                match self.finish(pending) {
-                    Ok(chain) => (chain, len),
-                    Err(Lost::Flushed) => return Stored::NotStored,
-                    Err(Lost::Revoked) => return Stored::NoMemory,
-                }
-            }
-            Value::Bytes(bytes) => match self.build_chain([bytes, &[]], at.now) {
-                Ok(chain) => (chain, bytes.len()),
-                Err(NoMemory) => return Stored::NoMemory,
-            },
-        };
-        if Item::new(self.slab.pages.chunk(id)).chunked() {
-            let chain = Item::new(self.slab.pages.chunk(id)).chain();
-            self.splice(chain, added, in_front);
-            return self.restamp(id, added_len, at);
-        }
-        self.convert(hash, id, added, added_len, in_front, at)
-    }
-
-    /// A chunked item has grown.
-    fn restamp(&mut self, id: ChunkId, added_len: usize, at: Moment<'_>) -> Stored {
-        self.count_out(id);
-        let cas = self.unique(at);
-        let total = Item::new(self.slab.pages.chunk(id)).value_len() + added_len as u32;
-        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
-        item.set_value_len(total);
-        item.set_cas(cas);
-        item.set_accessed(at.now);
-        self.slab.stats_of(id).cmd_set += 1;
-        self.count_in(id);
-        Stored::Stored(cas)
-    }
-
-    /// An item in one chunk becomes a chunked one: its value and the added pieces.
-    fn convert(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        added: usize,
-        added_len: usize,
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        let item = Item::new(self.slab.pages.chunk(id));
-        let (flags, exptime, old) = (item.flags(), item.exptime(), item.value().to_vec());
-        let (key, key_len) = self.copy_key(id);
-        let Ok(chain) = self.build_chain([&old, &[]], at.now) else {
-            self.doom(added);
-            return Stored::NoMemory;
-        };
-        self.splice(chain, added, in_front);
-        let request = StoreRequest {
-            verb: StoreVerb::Set,
-            key: &key[..key_len],
-            flags,
-            exptime,
-        };
-        self.write_chunked(hash, &request, Some(id), chain, old.len() + added_len, at)
     }
 }

@@ -198,13 +198,8 @@ impl Turn<'_> {
         if !self.config.track_sizes {
             reply::stat(out, "sizes_status", &"disabled");
         }
-        for (bucket, count) in sum
-            .sizes
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-        {
-            reply::stat(out, &((bucket + 1) * 32).to_string(), count);
+        for (size, items) in &sum.sizes {
+            reply::stat(out, &size.to_string(), items);
         }
         out.extend_from_slice(reply::END);
     }

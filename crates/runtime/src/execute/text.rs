@@ -130,8 +130,9 @@ impl Turn<'_> {
                 answer(noreply, reply::OK)
             }
             Command::CacheMemlimit { megabytes, noreply } => {
-                self.shared.set_limit_bytes(u64::from(megabytes) << 20);
-                answer(noreply, reply::OK)
+                let moved = self.shared.set_limit_bytes(u64::from(megabytes) << 20);
+                let unable = ErrorText::MemlimitUnable.line();
+                answer(noreply, if moved { reply::OK } else { unable })
             }
             Command::Shutdown { graceful, noreply } => {
                 if !self.config.shutdown_enabled {

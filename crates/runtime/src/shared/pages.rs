@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use larder_store::{RelTime, Shard};
+use larder_store::{RelTime, Shard, Unused, shard_bytes_max};
 
 use super::{Lent, Shared};
 
@@ -15,8 +15,11 @@ const SPARE_PAGES: usize = 4;
 /// Pages that a shard is left with when another needs them for one large value.
 const LEFT_TO_OTHERS: usize = 8;
 
-/// Pages that a shard gives up in one step when the limit was lowered.
-const PAGES_GIVEN_PER_STEP: usize = 16;
+/// Bytes of pages that a shard gives up in one step when the limit was lowered.
+const BYTES_GIVEN_PER_STEP: u64 = 256 * 1024;
+
+/// Steps of housekeeping that one turn has time for.
+const STEPS_PER_TURN: usize = 4;
 
 impl Shared {
     /// Makes sure that a lent shard has `pages` more pages of grant, as far as there are any: free ones first, then
@@ -54,11 +57,16 @@ impl Shared {
         };
         while lent.shard.spare_pages() < pages {
             let granted = lent.shard.granted();
-            let got = self.take_free()
-                || granted < share && self.take_from_fullest(index, share, now)
-                || granted < wanted && self.take_from_fullest(index, LEFT_TO_OTHERS, now);
-            if !got {
-                break;
+            if !self.take_free() {
+                let from_fullest = |left| self.take_from_fullest(index, left, now);
+                let given = (granted < share)
+                    .then(|| from_fullest(share))
+                    .flatten()
+                    .or_else(|| (granted < wanted).then(|| from_fullest(LEFT_TO_OTHERS))?);
+                match given {
+                    Some(memory) => lent.shard.adopt(memory),
+                    None => break,
+                }
             }
             lent.shard.grant(1);
         }
@@ -87,20 +95,18 @@ impl Shared {
     }
 
     /// Makes the fullest other shard that has more than `left`, is not taken just now and has something to give up, give
-    /// up a page.
-    fn take_from_fullest(&self, index: usize, left: usize, now: RelTime) -> bool {
+    /// up a page. Its memory comes along, unless it was the index's.
+    fn take_from_fullest(&self, index: usize, left: usize, now: RelTime) -> Option<Unused> {
         let granted = |other: usize| self.granted[other].get() as usize;
         let mut others: Vec<usize> = (0..self.shards())
             .filter(|&other| other != index && granted(other) > left)
             .collect();
         others.sort_by_key(|&other| Reverse(granted(other)));
-        others.into_iter().any(|other| {
-            let Some(mut lent) = self.borrow(other) else {
-                return false;
-            };
+        others.into_iter().find_map(|other| {
+            let mut lent = self.borrow(other)?;
             let given = lent.shard.give_up(1, now) == 1;
             self.publish(other, &lent.shard);
-            given
+            given.then(|| lent.shard.take_unused())
         })
     }
 
@@ -108,23 +114,36 @@ impl Shared {
         self.granted[index].set(shard.granted() as u64);
     }
 
-    /// The owner's own work on a shard: its housekeeping, then what the process wants of its pages. True if more waits.
-    pub(crate) fn keep_house(
-        &self,
-        index: usize,
-        lent: &mut Lent,
-        budget: usize,
-        now: RelTime,
-    ) -> bool {
+    /// The owner's own work on a shard, in steps. True if more waits.
+    pub(crate) fn keep_house(&self, index: usize, budget: usize, now: RelTime) -> bool {
+        for _ in 0..STEPS_PER_TURN {
+            let Some(mut lent) = self.borrow(index) else {
+                return true;
+            };
+            let more = self.step(index, &mut lent, budget, now);
+            let unused = lent.shard.take_unused();
+            // What gives memory back to the system is not to be done while the shard is lent.
+            drop(lent);
+            drop(unused);
+            if !more {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A step of a shard's housekeeping, then of what the process wants of its pages. True if more waits.
+    fn step(&self, index: usize, lent: &mut Lent, budget: usize, now: RelTime) -> bool {
         let mut more = lent.shard.step(budget, now);
         let back = lent.shard.take_back(SPARE_PAGES);
         self.free_pages.add(back as u64);
         let debt = -self.free_pages();
         if debt > 0 {
             let excess = lent.shard.granted().saturating_sub(self.share());
+            let at_once = BYTES_GIVEN_PER_STEP.div_ceil(self.page_bytes) as usize;
             let given = lent
                 .shard
-                .give_up(excess.min(debt as usize).min(PAGES_GIVEN_PER_STEP), now);
+                .give_up(excess.min(debt as usize).min(at_once), now);
             self.free_pages.add(given as u64);
             more |= given > 0 && (given as i64) < debt;
         }
@@ -145,10 +164,14 @@ impl Shared {
         self.limit_bytes.get()
     }
 
-    /// Moves the limit. Shards follow in steps.
-    pub(crate) fn set_limit_bytes(&self, bytes: u64) {
+    /// Moves the limit. Shards follow in steps. False, and nothing is changed, for more than the shards can ever hold.
+    pub(crate) fn set_limit_bytes(&self, bytes: u64) -> bool {
+        if bytes > shard_bytes_max(self.page_bytes as usize) * self.shards() as u64 {
+            return false;
+        }
         let old = self.limit_bytes.swap(bytes);
         let more = self.pages_in(bytes) - self.pages_in(old);
         self.free_pages.add(more as u64);
+        true
     }
 }

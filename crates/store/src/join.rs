@@ -1,0 +1,243 @@
+//! append and prepend: what is there, and more.
+//!
+//! Client flags and exptime stay; the CAS unique is new. A short value is written anew; to a chunked one a chain of
+//! pieces is added at either end, and what is appended first fills the last piece, so that a value that grows byte by
+//! byte takes no more memory than one that came at once.
+
+use crate::chunk::ChunkId;
+use crate::class::ClassId;
+use crate::hash::KeyHash;
+use crate::item::{Item, ItemMut};
+use crate::large::NoMemory;
+use crate::limits::CHUNK_MAX;
+use crate::pending::Lost;
+use crate::shard::{Moment, Shard};
+use crate::write::{StoreRequest, StoreVerb, Stored, Value};
+
+impl Shard {
+    /// Adds to the value that is there.
+    pub(crate) fn join(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let added = match &value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Arrived(pending) => pending.total as usize,
+        };
+        let total = item.value_len() as usize + added;
+        if total > u32::MAX as usize
+            || !self
+                .config
+                .fits(item.key().len(), item.flags(), total as u32)
+        {
+            if let Value::Arrived(pending) = value {
+                self.abandon(pending);
+            }
+            return Stored::NotStored;
+        }
+        match value {
+            Value::Bytes(bytes) if !item.chunked() && item.front_len() + total <= CHUNK_MAX => {
+                self.join_in_chunk(hash, id, bytes, in_front, at)
+            }
+            value => self.join_chain(hash, id, value, in_front, at),
+        }
+    }
+
+    /// Joins where the result is an item in one chunk.
+    fn join_in_chunk(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        bytes: &[u8],
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let old_len = item.value_len() as usize;
+        let total = old_len + bytes.len();
+        let class = ClassId::for_size(item.front_len() + total);
+        if class != self.slab.class_of(id) {
+            let old = item.value().to_vec();
+            return match self.rewrite(hash, id, total, at) {
+                Some((new, cas)) => {
+                    let room = ItemMut(self.slab.pages.chunk_mut(new)).0;
+                    let start = Item::new(room).front_len();
+                    let (front, back) = if in_front {
+                        (bytes, &old[..])
+                    } else {
+                        (&old[..], bytes)
+                    };
+                    room[start..start + front.len()].copy_from_slice(front);
+                    room[start + front.len()..start + total].copy_from_slice(back);
+                    Stored::Stored(cas)
+                }
+                None => Stored::NoMemory,
+            };
+        }
+        self.count_out(id);
+        let cas = self.unique(at);
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.set_value_len(total as u32);
+        item.set_cas(cas);
+        item.set_accessed(at.now);
+        let room = item.value_room();
+        if in_front {
+            room.copy_within(..old_len, bytes.len());
+            room[..bytes.len()].copy_from_slice(bytes);
+        } else {
+            room[old_len..total].copy_from_slice(bytes);
+        }
+        self.slab.stats_of(id).cmd_set += 1;
+        self.count_in(id);
+        Stored::Stored(cas)
+    }
+
+    /// Joins where the result is a chunked item.
+    fn join_chain(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        self.guard = id;
+        let stored = self.join_chain_guarded(hash, id, value, in_front, at);
+        self.guard = ChunkId::NONE;
+        stored
+    }
+
+    fn join_chain_guarded(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        value: Value<'_>,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let own = item.chunked().then(|| item.chain());
+        let old_len = item.value_len() as usize;
+        let mut filling: &[u8] = &[];
+        let (added, added_len) = match value {
+            Value::Arrived(pending) => {
+                let len = pending.total as usize;
+                match self.finish(pending) {
+                    Ok(chain) => (chain, len),
+                    Err(Lost::Flushed) => return Stored::NotStored,
+                    Err(Lost::Revoked) => return Stored::NoMemory,
+                }
+            }
+            Value::Bytes(bytes) => {
+                let mut rest = bytes;
+                if let Some(chain) = own.filter(|_| !in_front) {
+                    let room = self.room_at_end(chain);
+                    (filling, rest) = bytes.split_at(room.min(bytes.len()));
+                }
+                match self.build_chain(rest, old_len + bytes.len(), at.now) {
+                    Ok(chain) => (chain, bytes.len()),
+                    Err(NoMemory) => return Stored::NoMemory,
+                }
+            }
+        };
+        if let Some(chain) = own {
+            self.fill_end(chain, filling);
+            self.splice(chain, added, in_front);
+            return self.restamp(id, added_len, at);
+        }
+        self.convert(hash, id, added, added_len, in_front, at)
+    }
+
+    /// A chunked item has grown.
+    fn restamp(&mut self, id: ChunkId, added_len: usize, at: Moment<'_>) -> Stored {
+        self.count_out(id);
+        let cas = self.unique(at);
+        let total = Item::new(self.slab.pages.chunk(id)).value_len() + added_len as u32;
+        let mut item = ItemMut(self.slab.pages.chunk_mut(id));
+        item.set_value_len(total);
+        item.set_cas(cas);
+        item.set_accessed(at.now);
+        self.slab.stats_of(id).cmd_set += 1;
+        self.count_in(id);
+        Stored::Stored(cas)
+    }
+
+    /// An item in one chunk becomes a chunked one: its value and the added pieces.
+    fn convert(
+        &mut self,
+        hash: KeyHash,
+        id: ChunkId,
+        added: usize,
+        added_len: usize,
+        in_front: bool,
+        at: Moment<'_>,
+    ) -> Stored {
+        let item = Item::new(self.slab.pages.chunk(id));
+        let (flags, exptime, old) = (item.flags(), item.exptime(), item.value().to_vec());
+        let (key, key_len) = self.copy_key(id);
+        let Ok(chain) = self.build_chain(&old, old.len() + added_len, at.now) else {
+            self.doom(added);
+            return Stored::NoMemory;
+        };
+        self.splice(chain, added, in_front);
+        let request = StoreRequest {
+            verb: StoreVerb::Set,
+            key: &key[..key_len],
+            flags,
+            exptime,
+        };
+        self.write_chunked(hash, &request, Some(id), chain, old.len() + added_len, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hint, KeyHasher, ShardConfig, StoreStats, Uniques};
+
+    struct NoUniques;
+
+    impl Uniques for NoUniques {
+        fn next(&self) -> u64 {
+            1
+        }
+    }
+
+    #[test]
+    fn a_value_that_grows_byte_by_byte_takes_what_it_would_at_once() {
+        const BYTES: usize = 40_000;
+        let hasher = KeyHasher::with_seed(1);
+        let mut shard = Shard::new(ShardConfig::default(), hasher.clone());
+        shard.grant(64);
+        let mut store = |verb, bytes: &[u8]| {
+            let request = StoreRequest {
+                verb,
+                key: b"key",
+                flags: 0,
+                exptime: 0,
+            };
+            let at = Moment {
+                now: 1,
+                uniques: &NoUniques,
+            };
+            let hash = hasher.hash(request.key);
+            let stored = shard.store(hash, Hint::NONE, &request, Value::Bytes(bytes), at);
+            assert_eq!(stored, Stored::Stored(1));
+            let mut sum = StoreStats::default();
+            shard.add_stats(&mut sum, 1);
+            sum.pages_used
+        };
+        let pages_at_once = store(StoreVerb::Set, &[b'x'; BYTES]);
+        store(StoreVerb::Set, b"x");
+        let grown = (1..BYTES).map(|_| store(StoreVerb::Append, b"x")).last();
+        assert!(
+            grown <= Some(pages_at_once + 1),
+            "{grown:?} pages, {pages_at_once} at once"
+        );
+    }
+}
