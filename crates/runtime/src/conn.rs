@@ -31,6 +31,8 @@ pub(crate) struct Conn {
     pub(crate) writable: bool,
     /// The input may hold what can be worked on without reading more.
     pub(crate) pending: bool,
+    /// The last read took all the room that it had: much is coming.
+    pub(crate) filled_read: bool,
     /// The connection is in the worker's queue.
     pub(crate) queued: bool,
     /// It is to be closed when its output is sent.
@@ -50,6 +52,7 @@ impl Conn {
             hung_up: false,
             writable: true,
             pending: false,
+            filled_read: false,
             queued: false,
             closing: None,
         }
@@ -86,6 +89,12 @@ impl Conn {
             self.input_at = 0;
         }
         self.input.extend_from_slice(more);
+    }
+
+    /// Whether its turn is one read into a part of the worker's buffer, and what comes of that.
+    pub(crate) fn can_share_a_read(&self) -> bool {
+        let owes = self.pending || self.has_output() || self.closing.is_some();
+        self.readable && !owes && !self.filled_read
     }
 
     /// Whether replies wait to be sent.

@@ -34,7 +34,7 @@ pub(crate) enum Got {
 
 impl Socket {
     /// One read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
         loop {
             let result = match self {

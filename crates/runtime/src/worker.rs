@@ -1,8 +1,9 @@
 //! A worker: one thread, one poll, its connections, and the shard that it owns.
 //!
-//! One turn of the loop: wait, take in new connections, give each connection that is ready its turn, come back to those
-//! that were set aside, keep the shard's house. A connection's turn is: what is left of its input, else one read, then
-//! its commands, then one write. Nothing in here blocks but the wait.
+//! One turn of the loop: wait, take in new connections, give each connection that is ready its turn (which is `serve`'s),
+//! come back to those that were set aside, keep the shard's house. Nothing in here blocks but the wait.
+
+mod serve;
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,12 +19,11 @@ use crate::config::Config;
 use crate::conn::Conn;
 use crate::daemon::Daemon;
 use crate::event_loop::{EventLoop, Ready};
-use crate::execute::{CloseReason, Holding, PARSING, Pause, Turn};
+use crate::execute::{CloseReason, Holding};
 use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, STEP_BUDGET};
 use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
-use crate::socket::Got;
 
 /// What all workers are given.
 pub(crate) struct Setup {
@@ -117,11 +117,7 @@ impl<'a> Worker<'a> {
         if woken {
             self.take_new();
         }
-        for _ in 0..self.queue.len() {
-            if let Some(number) = self.queue.pop_front() {
-                self.serve(number);
-            }
-        }
+        self.serve_queue();
         self.come_back();
         if !self.parked.is_empty() {
             self.unpark();
@@ -210,148 +206,6 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Gives one connection its turn.
-    fn serve(&mut self, number: usize) {
-        let Some(conn) = self.conns.get_mut(number) else {
-            return;
-        };
-        conn.queued = false;
-        if conn.closing.is_some() || conn.has_output() {
-            return self.write_out(number);
-        }
-        let setup = self.setup;
-        let turn = Turn {
-            shared: &setup.shared,
-            config: &setup.config,
-            shard_config: &setup.shard_config,
-            daemon: &*setup.daemon,
-            hasher: &setup.hasher,
-            clock: &setup.clock,
-            counters: &self.face.counters,
-            worker: self.index,
-            now: self.now,
-        };
-        if let Some(pause) = self.work(&turn, number) {
-            self.after(number, pause);
-        }
-    }
-
-    /// Works on what is left of a connection's input, else on what one read brings. `None` if it has been closed.
-    fn work(&mut self, turn: &Turn<'_>, number: usize) -> Option<Pause> {
-        let conn = self.conns.get_mut(number)?;
-        if conn.pending {
-            conn.pending = false;
-            let (input, at) = conn.take_input();
-            let (used, pause) = turn.run(&mut conn.session, &input[at..], &mut self.replies);
-            conn.put_input(input, at + used);
-            if pause != Pause::Input {
-                return Some(pause);
-            }
-        }
-        if !conn.readable {
-            return Some(Pause::Input);
-        }
-        let len = match conn.socket.read(&mut self.read_buf) {
-            Got::Bytes(len) => len,
-            Got::Nothing => {
-                conn.readable = false;
-                return Some(Pause::Input);
-            }
-            Got::End => {
-                // Half a command is lost, whole ones are answered.
-                return Some(Pause::Close(CloseReason::Normal));
-            }
-            Got::Broken(error) => {
-                log_lost(&mut self.quota, conn, &error, self.now);
-                self.close(number, CloseReason::Lost);
-                return None;
-            }
-        };
-        conn.info.set_state(PARSING);
-        turn.counters.add(Counter::BytesRead, len as u64);
-        conn.note_activity(self.now);
-        // A short read has emptied the socket; unless the other side has closed, there is no need to be told so.
-        conn.readable = len == self.read_buf.len() || conn.hung_up;
-        if conn.has_input() {
-            conn.add_input(&self.read_buf[..len]);
-            let (input, at) = conn.take_input();
-            let (used, pause) = turn.run(&mut conn.session, &input[at..], &mut self.replies);
-            conn.put_input(input, at + used);
-            return Some(pause);
-        }
-        let (used, pause) = turn.run(&mut conn.session, &self.read_buf[..len], &mut self.replies);
-        if used < len {
-            conn.keep_input(&self.read_buf[used..len]);
-        }
-        Some(pause)
-    }
-
-    /// Sends what a connection's turn brought and sees when the next one is due.
-    fn after(&mut self, number: usize, pause: Pause) {
-        let Some(conn) = self.conns.get_mut(number) else {
-            return;
-        };
-        conn.info.set_state(conn.session.state_number());
-        match pause {
-            Pause::Memory => {
-                conn.pending = true;
-                conn.queued = true;
-                self.parked.push(number);
-            }
-            Pause::Taken => {
-                // Its replies wait with it: one write for the whole turn.
-                conn.pending = true;
-                conn.keep_replies(&mut self.replies);
-                conn.queued = true;
-                self.aside.push(number);
-                self.face.counters.add(Counter::ShardSetAsides, 1);
-                return;
-            }
-            Pause::Yield | Pause::Output => conn.pending = true,
-            Pause::Close(reason) => {
-                conn.closing = Some(reason);
-                if reason == CloseReason::Shutdown
-                    && let Err(error) = self.setup.listener.wake()
-                {
-                    log::error!("the listening thread cannot be woken to stop: {error}");
-                }
-            }
-            Pause::Input => {}
-        }
-        self.write_out(number);
-    }
-
-    /// Writes what there is to write, then closes or queues the connection if that is due.
-    fn write_out(&mut self, number: usize) {
-        let Some(conn) = self.conns.get_mut(number) else {
-            return;
-        };
-        if conn.writable {
-            match conn.write(&mut self.replies) {
-                Ok(0) => {}
-                Ok(bytes) => {
-                    self.face.counters.add(Counter::BytesWritten, bytes as u64);
-                }
-                Err(error) => {
-                    log_lost(&mut self.quota, conn, &error, self.now);
-                    self.replies.clear();
-                    return self.close(number, CloseReason::Lost);
-                }
-            }
-        } else {
-            conn.keep_replies(&mut self.replies);
-        }
-        if conn.has_output() {
-            // The rest goes out when the socket takes more; until then nothing more is read.
-            return;
-        }
-        match conn.closing {
-            Some(reason) => self.close(number, reason),
-            None if conn.pending || conn.readable => enqueue(conn, &mut self.queue, number),
-            None => {}
-        }
-    }
-
     /// Comes back to the connections that were set aside in this turn.
     fn come_back(&mut self) {
         if self.aside.is_empty() && self.holdings.is_empty() {
@@ -374,14 +228,6 @@ impl<'a> Worker<'a> {
     /// Tries those again that wait for room.
     fn unpark(&mut self) {
         for number in std::mem::take(&mut self.parked) {
-            self.serve(number);
-        }
-    }
-
-    /// [`Self::serve`] for a connection whose replies so far lie in its own buffer.
-    fn serve_again(&mut self, number: usize) {
-        if let Some(conn) = self.conns.get_mut(number) {
-            conn.take_replies(&mut self.replies);
             self.serve(number);
         }
     }
@@ -472,13 +318,7 @@ fn note(conns: &mut Slab<Box<Conn>>, queue: &mut VecDeque<usize>, ready: Ready) 
     }
 }
 
-/// Logs that a connection broke, when it is not closed in good order.
-fn log_lost(quota: &mut Quota, conn: &Conn, error: &io::Error, now: RelTime) {
-    if let Some(left_out) = quota.take(Cause::Conn, now) {
-        log::debug!("{}: lost: {error}{left_out}", conn.info.peer);
-    }
-}
-
+/// Puts a connection into the queue, once.
 fn enqueue(conn: &mut Conn, queue: &mut VecDeque<usize>, number: usize) {
     if !conn.queued {
         conn.queued = true;

@@ -1,8 +1,10 @@
-//! Several frequent lines that came together: all are recognised first, then their items are warmed, then each is
-//! carried out as if it had come alone.
+//! Several frequent lines that came together, on one connection or on several: all are recognised first, then their items
+//! are warmed, then each is carried out as if it had come alone.
 //!
 //! Looking for one item after the other, the processor waits for memory each time; so it waits once for all. A shard is
 //! borrowed for that one time more, in which nothing is compared, copied or changed.
+
+use std::borrow::{Borrow, BorrowMut};
 
 use arrayvec::ArrayVec;
 use larder_protocol::text::{Frequent, frequent};
@@ -12,9 +14,13 @@ use super::text::Used;
 use super::{Session, Spot, Turn};
 use crate::limits::OUTPUT_HIGH;
 
-/// Most lines recognised ahead.
+/// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
 const _: () = assert!(AHEAD < u32::BITS as usize, "a bit for each line");
+
+/// Most connections whose lines are recognised together.
+pub(crate) const CONNS_TOGETHER: usize = 8;
+const _: () = assert!(CONNS_TOGETHER < u32::BITS as usize, "a bit for each line");
 
 /// A line that was recognised, its bytes, and where to look for its key.
 struct Ahead<'a> {
@@ -22,6 +28,18 @@ struct Ahead<'a> {
     /// The line, with its data block.
     whole: &'a [u8],
     spot: Spot,
+}
+
+impl Borrow<Spot> for Ahead<'_> {
+    fn borrow(&self) -> &Spot {
+        &self.spot
+    }
+}
+
+impl BorrowMut<Spot> for Ahead<'_> {
+    fn borrow_mut(&mut self) -> &mut Spot {
+        &mut self.spot
+    }
 }
 
 impl Turn<'_> {
@@ -66,24 +84,44 @@ impl Turn<'_> {
         (used, None)
     }
 
-    /// Finds out where the lines' items probably are, and reads a little of each: shard by shard, each borrowed once. One
-    /// that is taken is left out.
-    fn warm(&self, lines: &mut [Ahead<'_>]) {
-        let mut left = (1_u32 << lines.len()) - 1;
-        while let Some(first) = lines.get(left.trailing_zeros() as usize) {
-            let shard = first.spot.shard;
-            for (at, line) in lines.iter().enumerate() {
-                left &= !(u32::from(line.spot.shard == shard) << at);
+    /// Looks ahead for connections that each have sent something: for each, where to look for the key of its line, if it is
+    /// one frequent line and no more.
+    pub(crate) fn look_ahead<'i>(
+        &self,
+        inputs: impl Iterator<Item = &'i [u8]>,
+    ) -> ArrayVec<Option<Spot>, CONNS_TOGETHER> {
+        let mut spots = ArrayVec::<Spot, CONNS_TOGETHER>::new();
+        let recognised = inputs.map(|input| {
+            let line = frequent(input).filter(|line| line.end() == input.len())?;
+            spots.push(self.spot(line.key(input)));
+            Some(spots.len() - 1)
+        });
+        let recognised: ArrayVec<Option<usize>, CONNS_TOGETHER> = recognised.collect();
+        if spots.len() > 1 {
+            self.warm(&mut spots);
+        }
+        let spots = recognised.into_iter().map(|at| Some(*spots.get(at?)?));
+        spots.collect()
+    }
+
+    /// Finds out where items probably are, and reads a little of each: shard by shard, each borrowed once. One that is
+    /// taken is left out.
+    fn warm<S: BorrowMut<Spot>>(&self, spots: &mut [S]) {
+        let mut left = (1_u32 << spots.len()) - 1;
+        while let Some(first) = spots.get(left.trailing_zeros() as usize) {
+            let shard = first.borrow().shard;
+            for (at, spot) in spots.iter().enumerate() {
+                left &= !(u32::from(spot.borrow().shard == shard) << at);
             }
             let Some(lent) = self.shared.borrow(shard) else {
                 continue;
             };
-            let spots = lines.iter_mut().map(|line| &mut line.spot);
-            for spot in spots.filter(|spot| spot.shard == shard) {
+            let all = spots.iter_mut().map(S::borrow_mut);
+            for spot in all.filter(|spot| spot.shard == shard) {
                 spot.hint = lent.shard.hint(spot.hash);
             }
-            let spots = lines.iter().map(|line| &line.spot);
-            for spot in spots.filter(|spot| spot.shard == shard) {
+            let all = spots.iter().map(S::borrow);
+            for spot in all.filter(|spot| spot.shard == shard) {
                 lent.shard.warm(&spot.hint);
             }
         }

@@ -32,8 +32,25 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
+        if let Some(spot) = session.ahead.take() {
+            return self.get_ahead(session, &spot, key, line_len, input, out);
+        }
         let spot = self.spot(&input[key.clone()]);
         self.get_one::<1>(session, &spot, key, line_len, input, out)
+    }
+
+    /// [`Self::lone_get`] of an item that was asked for ahead.
+    #[inline(never)]
+    fn get_ahead(
+        &self,
+        session: &mut Session,
+        spot: &Spot,
+        key: Range<usize>,
+        line_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        self.get_one::<4>(session, spot, key, line_len, input, out)
     }
 
     /// [`Self::lone_get`] where it is known where to look for the key.

@@ -13,6 +13,7 @@ mod value;
 
 use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
+pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
 use session::{Sending, State};
 pub(crate) use stats::{LISTENING, PARSING};
@@ -41,7 +42,8 @@ pub(crate) struct Turn<'a> {
 }
 
 /// Where to look for a key.
-struct Spot {
+#[derive(Clone, Copy)]
+pub(crate) struct Spot {
     hash: KeyHash,
     shard: usize,
     hint: Hint,

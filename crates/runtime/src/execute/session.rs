@@ -4,6 +4,8 @@
 use larder_protocol::text::{GetVerb, StatsCommand, Store, StoreVerb};
 use larder_store::{Pending, Pin, RelTime, Shard, StoreStats};
 
+use super::Spot;
+
 /// Why a connection's turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
@@ -137,6 +139,8 @@ pub(crate) struct Session {
     pub(crate) searched: usize,
     /// Nothing has been read yet: the first byte tells the protocol.
     pub(crate) fresh: bool,
+    /// Where to look for the key of the next line, if that was found out ahead.
+    pub(crate) ahead: Option<Spot>,
 }
 
 impl Session {
@@ -145,6 +149,7 @@ impl Session {
             state: State::Line,
             searched: 0,
             fresh: true,
+            ahead: None,
         }
     }
 

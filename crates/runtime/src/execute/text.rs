@@ -209,7 +209,8 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
-        let spot = self.spot(store.key);
+        let ahead = session.ahead.take();
+        let spot = ahead.unwrap_or_else(|| self.spot(store.key));
         self.store_at(session, store, &spot, line_len, input, out)
     }
 
