@@ -31,8 +31,8 @@ pub(crate) struct Conn {
     pub(crate) writable: bool,
     /// The input may hold what can be worked on without reading more.
     pub(crate) pending: bool,
-    /// The last read took all the room that it had: much is coming.
-    pub(crate) filled_read: bool,
+    /// The last read brought more than a request or two: the next one is not shared.
+    pub(crate) brings_much: bool,
     /// The connection is in the worker's queue.
     pub(crate) queued: bool,
     /// It is to be closed when its output is sent.
@@ -52,7 +52,7 @@ impl Conn {
             hung_up: false,
             writable: true,
             pending: false,
-            filled_read: false,
+            brings_much: false,
             queued: false,
             closing: None,
         }
@@ -94,7 +94,7 @@ impl Conn {
     /// Whether its turn is one read into a part of the worker's buffer, and what comes of that.
     pub(crate) fn can_share_a_read(&self) -> bool {
         let owes = self.pending || self.has_output() || self.closing.is_some();
-        self.readable && !owes && !self.filled_read
+        self.readable && !owes && !self.brings_much
     }
 
     /// Whether replies wait to be sent.

@@ -7,6 +7,10 @@ use larder_store::BORROW_COPY_MAX;
 /// Bytes that one read takes at most; also the worker's one read buffer.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
 
+/// Bytes up to which a read is a request or two. A connection that brings more is read alone, since a pipeline looks ahead
+/// by itself, and a large value wants the whole buffer.
+pub(crate) const SMALL_READ: usize = 256;
+
 /// Replies waiting to be sent above which a connection's next command, or the next key of a get, waits. One reply more
 /// of up to [`BORROW_COPY_MAX`] may lie on top.
 pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;

@@ -14,7 +14,7 @@ use larder_store::RelTime;
 use super::{Worker, enqueue};
 use crate::conn::Conn;
 use crate::execute::{CONNS_TOGETHER, CloseReason, PARSING, Pause, Turn};
-use crate::limits::READ_BYTES;
+use crate::limits::{READ_BYTES, SMALL_READ};
 use crate::quota::{Cause, Quota};
 use crate::shared::WorkerFace;
 use crate::snapshot::Counter;
@@ -233,8 +233,8 @@ fn read(
     face.counters.add(Counter::BytesRead, len as u64);
     conn.note_activity(now);
     // A short read has emptied the socket; unless the other side has closed, there is no need to be told so.
-    conn.filled_read = len == room.len();
-    conn.readable = conn.filled_read || conn.hung_up;
+    conn.readable = len == room.len() || conn.hung_up;
+    conn.brings_much = len > SMALL_READ;
     Ok(len)
 }
 
