@@ -10,3 +10,4 @@ mod greedy;
 mod many;
 mod rude;
 mod steady;
+mod together;

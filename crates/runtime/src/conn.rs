@@ -91,6 +91,11 @@ impl Conn {
         self.input.extend_from_slice(more);
     }
 
+    /// Whether a line begins with the next byte that is read.
+    pub(crate) fn is_between_lines(&self) -> bool {
+        !self.has_input() && self.session.is_between_lines()
+    }
+
     /// Whether its turn is one read into a part of the worker's buffer, and what comes of that.
     pub(crate) fn can_share_a_read(&self) -> bool {
         let owes = self.pending || self.has_output() || self.closing.is_some();

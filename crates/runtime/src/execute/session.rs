@@ -153,6 +153,11 @@ impl Session {
         }
     }
 
+    /// Whether a line begins with the next byte of input.
+    pub(crate) fn is_between_lines(&self) -> bool {
+        matches!(self.state, State::Line)
+    }
+
     /// What the session holds in a shard and must be given back when the connection ends.
     pub(crate) fn into_holding(self, shard_of: impl Fn(&[u8]) -> usize) -> Option<Holding> {
         match self.state {

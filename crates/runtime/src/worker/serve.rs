@@ -79,8 +79,10 @@ impl<'a> Worker<'a> {
             let Some(conn) = self.conns.get_mut(number) else {
                 continue;
             };
-            conn.session.ahead = spot;
+            // What was recognised is its next line only if that begins where the read did.
+            conn.session.ahead = spot.filter(|_| conn.is_between_lines());
             let pause = work(&turn, conn, &self.read_buf[bytes], &mut self.replies);
+            conn.session.ahead = None;
             self.after(number, pause);
         }
         taken
