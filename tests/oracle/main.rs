@@ -1,11 +1,13 @@
 //! The oracle: the same bytes to Debian's memcached and to larderd, and the replies compared to the byte, CAS
 //! uniques included, since both take them from one sequence for the whole process.
 //!
-//! Three ways: written scripts in one piece, the same scripts cut in two at every byte, and random command streams.
+//! Three ways: written scripts in one piece, the same scripts cut in two at every byte, and random command streams, text
+//! and binary.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod frames;
 mod pair;
 mod random;
 mod script;
@@ -127,4 +129,19 @@ fn differences_are_differences() {
 #[test]
 fn random_streams() {
     random::run();
+}
+
+#[test]
+fn random_frames() {
+    frames::random_streams();
+}
+
+#[test]
+fn frames_that_close() {
+    frames::closing();
+}
+
+#[test]
+fn a_frame_that_is_too_long() {
+    frames::too_long();
 }

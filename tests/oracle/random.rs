@@ -153,7 +153,7 @@ fn both(conns: &mut (Conn, Conn), cuts: &[&[u8]]) -> (Answer, Answer) {
 }
 
 /// The counters as a server has them now.
-fn counters(conn: &mut Conn) -> Vec<(String, String)> {
+pub(crate) fn counters(conn: &mut Conn) -> Vec<(String, String)> {
     conn.stats("")
         .into_iter()
         .filter(|(name, _)| COUNTERS.contains(&name.as_str()))

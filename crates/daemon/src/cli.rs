@@ -206,6 +206,7 @@ mod tests {
             ("-A", "shutdown_command", "yes"),
             ("-D /", "detail_enabled", "yes"),
             ("-B ascii", "binding_protocol", "ascii"),
+            ("-B binary", "binding_protocol", "binary"),
             ("-I 2m", "item_size_max", "2097152"),
             ("-I 256k", "item_size_max", "262144"),
             (
@@ -271,7 +272,7 @@ mod tests {
             ("-N 0", Code::Value, "-N: `0`"),
             ("-a 8", Code::Value, "-a: `8`"),
             ("-B foo", Code::Usage, "-B: `foo`"),
-            ("-B binary", Code::Usage, "-B: the binary protocol"),
+            ("-B udp", Code::Usage, "-B: `udp` is not a protocol"),
             ("-S", Code::Usage, "-S: SASL"),
             ("-Y /x", Code::Usage, "-Y: authentication"),
             ("-Z", Code::Usage, "-Z: TLS"),

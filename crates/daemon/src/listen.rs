@@ -84,7 +84,7 @@ fn without_prefixes(text: &str) -> Result<&str, Refusal> {
             "ascii" | "negotiating" => rest = after,
             "binary" => {
                 return Err(Refusal::system(
-                    "the binary protocol is not served by this version",
+                    "proto[binary] is not served by this version: the first byte of each connection tells its protocol",
                 ));
             }
             _ => {

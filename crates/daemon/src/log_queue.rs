@@ -1,8 +1,9 @@
 //! The way of a line of the log to the standard error: through a bounded queue and a thread of its own.
 //!
 //! Whoever reads the standard error may be slow, or stopped, and a write to it then blocks. Nothing in a worker may
-//! block, so workers only put lines into the queue; when it is full they are dropped, and it is told how many. Until the
-//! thread is started, which cannot be before the fork of `-d`, lines are written where they arise.
+//! block, so workers only put lines into the queue (env_logger's own lock is held for no longer than that takes); when it
+//! is full they are dropped, and the next line that finds room tells how many. Until the thread is started, which cannot
+//! be before the fork of `-d`, lines are written where they arise.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -11,13 +12,15 @@ use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, Sender};
 
-use crate::limits::LOG_LINES_MAX;
+use crate::limits::{LOG_FLUSH_MAX, LOG_LINES_MAX};
 use crate::refusal::Refusal;
 
 enum Entry {
-    Line(Vec<u8>),
-    /// So many lines were dropped here.
-    Lost(u64),
+    Line {
+        /// Lines that were dropped just before it.
+        lost: u64,
+        bytes: Vec<u8>,
+    },
     /// To be answered when all before it is written.
     Flush(Sender<()>),
 }
@@ -43,11 +46,14 @@ fn write_all(entries: &Receiver<Entry>, mut out: impl Write) {
     for entry in entries {
         match entry {
             // Where nobody reads it, there is nobody to tell.
-            Entry::Line(line) => _ = out.write_all(&line),
-            Entry::Lost(lines) => {
-                log::warn!(
-                    "{lines} lines of the log were lost: the standard error is read too slowly"
-                );
+            Entry::Line { lost, bytes } => {
+                if lost > 0 {
+                    _ = writeln!(
+                        out,
+                        "larderd: {lost} lines of the log were lost here, since nobody read them"
+                    );
+                }
+                _ = out.write_all(&bytes);
             }
             Entry::Flush(written) => _ = written.try_send(()),
         }
@@ -69,9 +75,13 @@ fn flush_queue(queue: &Sender<Entry>, limit: Duration) {
     }
 }
 
-/// Writes a line that is no event, as it is.
+/// Writes a line that is no event, as it is. Waits a little for room; not for workers.
 pub(crate) fn line(line: &str) {
-    ToQueue::default().pass_on(QUEUE.get(), line.as_bytes());
+    let bytes = line.as_bytes().to_vec();
+    match QUEUE.get() {
+        Some(queue) => _ = queue.send_timeout(Entry::Line { lost: 0, bytes }, LOG_FLUSH_MAX),
+        None => _ = io::stderr().write_all(&bytes),
+    }
 }
 
 /// What env_logger writes its lines to: one call of `write` for each.
@@ -87,12 +97,11 @@ impl ToQueue {
             _ = io::stderr().write_all(line);
             return;
         };
-        if self.lost > 0 && queue.try_send(Entry::Lost(self.lost)).is_ok() {
-            self.lost = 0;
-        }
-        if queue.try_send(Entry::Line(line.to_vec())).is_err() {
-            self.lost += 1;
-        }
+        let (lost, bytes) = (self.lost, line.to_vec());
+        self.lost = match queue.try_send(Entry::Line { lost, bytes }) {
+            Ok(()) => 0,
+            Err(_) => lost + 1,
+        };
     }
 }
 
@@ -113,18 +122,21 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_lost_and_told() {
-        let (queue, entries) = channel::bounded(3);
+        let (queue, entries) = channel::bounded(2);
         let mut to_queue = ToQueue::default();
-        for line in [b"1", b"2", b"3", b"4", b"5"] {
-            to_queue.pass_on(Some(&queue), line);
+        for line in ["1\n", "2\n", "3\n", "4\n"] {
+            to_queue.pass_on(Some(&queue), line.as_bytes());
         }
-        assert!(matches!(entries.recv(), Ok(Entry::Line(line)) if line == b"1"));
-        assert!(matches!(entries.recv(), Ok(Entry::Line(line)) if line == b"2"));
-        to_queue.pass_on(Some(&queue), b"6");
-        assert!(matches!(entries.recv(), Ok(Entry::Line(line)) if line == b"3"));
-        assert!(matches!(entries.recv(), Ok(Entry::Lost(2))));
-        assert!(matches!(entries.recv(), Ok(Entry::Line(line)) if line == b"6"));
-        assert!(entries.is_empty());
+        let mut out = Vec::new();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| write_all(&entries, &mut out));
+            flush_queue(&queue, Duration::from_secs(10));
+            to_queue.pass_on(Some(&queue), b"5\n");
+            drop(queue);
+            writer.join().expect("it does not panic");
+        });
+        let told = "larderd: 2 lines of the log were lost here, since nobody read them\n";
+        assert_eq!(String::from_utf8_lossy(&out), format!("1\n2\n{told}5\n"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::path::{self, PathBuf};
 use std::thread;
 
-use larder_runtime::{Config, Endpoint};
+use larder_runtime::{Config, Endpoint, Protocol};
 
 use crate::refusal::Refusal;
 use crate::units::MIB;
@@ -80,15 +80,6 @@ pub(crate) struct Settings {
     pub(crate) extended: Extended,
     /// Options given that are known and do nothing here, for one line in the log.
     pub(crate) without_effect: Vec<String>,
-}
-
-/// The protocols that `-B` allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// Chosen by a connection's first byte.
-    Negotiated,
-    /// Text only.
-    Ascii,
 }
 
 /// The suboptions of `-o`. Those that tune nothing here are kept for `stats settings`.
@@ -264,6 +255,7 @@ impl Settings {
             cas: self.cas,
             conn_limit: self.conn_limit as usize,
             maxconns_fast: self.extended.maxconns_fast,
+            protocol: self.protocol,
             requests_per_turn: self.requests_per_turn,
             idle_timeout_s: self.extended.idle_timeout_s,
             flush_enabled: self.flush_enabled,

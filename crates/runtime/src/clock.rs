@@ -74,14 +74,25 @@ impl Clock {
             0 => 0,
             ..0 => PASSED,
             1..=RELATIVE_EXPTIME_MAX => now + sent as RelTime,
-            _ => {
-                let second = i64::from(sent) - self.unix_origin;
-                if second <= 2 {
-                    PASSED
-                } else {
-                    second as RelTime
-                }
-            }
+            _ => self.second_of(i64::from(sent)),
+        }
+    }
+
+    /// [`Self::exptime`] of the binary protocol, where the number is unsigned: what would be negative is far in the future.
+    pub(crate) fn unsigned_exptime(&self, sent: u32, now: RelTime) -> RelTime {
+        match i32::try_from(sent) {
+            Ok(sent) => self.exptime(sent, now),
+            Err(_) => self.second_of(i64::from(sent)),
+        }
+    }
+
+    /// The second of a Unix time; the start and all before it have passed.
+    fn second_of(&self, unix: i64) -> RelTime {
+        let second = unix - self.unix_origin;
+        if second <= 2 {
+            PASSED
+        } else {
+            second as RelTime
         }
     }
 }
@@ -109,5 +120,7 @@ mod tests {
         for (sent, second) in table {
             assert_eq!(clock.exptime(sent, 100), second, "exptime {sent}");
         }
+        assert_eq!(clock.unsigned_exptime(60, 100), 160);
+        assert_eq!(clock.unsigned_exptime(u32::MAX, 100), 2_594_967_295);
     }
 }

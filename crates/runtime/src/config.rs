@@ -21,6 +21,17 @@ pub enum Endpoint {
     },
 }
 
+/// Which protocols connections may speak (`-B`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The first byte of each connection tells.
+    Negotiated,
+    /// Text only.
+    Text,
+    /// Binary only.
+    Binary,
+}
+
 /// The runtime's settings. Bounds are checked by the daemon, which knows the options' names.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -42,6 +53,8 @@ pub struct Config {
     pub conn_limit: usize,
     /// At the limit: answer and close (on), or leave connections in the kernel's queue (off).
     pub maxconns_fast: bool,
+    /// Which protocols connections may speak (`-B`).
+    pub protocol: Protocol,
     /// Commands of one connection in a row before others get their turn (`-R`).
     pub requests_per_turn: u32,
     /// Seconds without a command after which a connection is closed; 0 is never.

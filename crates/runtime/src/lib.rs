@@ -35,7 +35,7 @@ use std::thread;
 use crossbeam::channel;
 use larder_store::{KeyHasher, Shard};
 
-pub use config::{Config, Endpoint};
+pub use config::{Config, Endpoint, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
 pub use larder_store::{ClassStats, StoreStats};
 pub use snapshot::{Counters, Snapshot};
@@ -194,6 +194,7 @@ struct EndProcessOnPanic;
 impl Drop for EndProcessOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
+            log::logger().flush();
             std::process::abort();
         }
     }

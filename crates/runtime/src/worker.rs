@@ -271,7 +271,7 @@ impl<'a> Worker<'a> {
         let refused = match reason {
             CloseReason::LineTooLong => "sent a line longer than any command",
             CloseReason::Http => "sent an HTTP request; this is a memcached port",
-            CloseReason::Binary => "speaks the binary protocol, which this version does not serve",
+            CloseReason::BadFrame => "sent a binary frame that is none",
             CloseReason::PinRevoked => {
                 "read a value so slowly that its memory was needed for a write"
             }

@@ -1,38 +1,69 @@
 //! incr and decr: numbers kept as decimal text.
 
 use crate::hash::KeyHash;
-use crate::item::{Item, ItemMut};
+use crate::hint::Hint;
+use crate::item::{Item, ItemMut, RelTime};
 use crate::shard::{Moment, Shard};
+use crate::write::{StoreRequest, StoreVerb, Stored, Value};
 
 /// What came of incr or decr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arith {
-    /// The new number.
-    Value(u64),
+    /// The new number, and the item's new CAS unique.
+    Value(u64, u64),
+    /// There was no item, and one was made of the initial number; its CAS unique.
+    Created(u64),
     /// No such item.
     NotFound,
+    /// The item's CAS unique is another.
+    Exists,
     /// The value is no number that memcached would count with.
     NonNumeric,
     /// A longer number found no memory.
     NoMemory,
 }
 
+/// An incr or decr.
+#[derive(Clone, Copy, Debug)]
+pub struct ArithRequest<'a> {
+    /// The key, 1 to [`crate::KEY_MAX`] bytes.
+    pub key: &'a [u8],
+    /// By how much.
+    pub delta: u64,
+    /// Up or down.
+    pub incr: bool,
+    /// The CAS unique that the item must have; 0 is any.
+    pub unique: u64,
+    /// What to store if there is no item; none is an answer of its own.
+    pub create: Option<Create>,
+}
+
+/// What an [`ArithRequest`] stores if there is no item.
+#[derive(Clone, Copy, Debug)]
+pub struct Create {
+    /// The number; the delta is not applied to it.
+    pub initial: u64,
+    /// When the item's time is over; 0 is never.
+    pub exptime: RelTime,
+}
+
 impl Shard {
     /// Adds to a number, wrapping at 2^64, or takes from it, stopping at 0. Client flags and exptime stay.
     ///
     /// A number that is not longer than the old text is written over it, and blanks fill the rest, as memcached does.
-    pub fn arith(
-        &mut self,
-        hash: KeyHash,
-        key: &[u8],
-        delta: u64,
-        incr: bool,
-        at: Moment<'_>,
-    ) -> Arith {
-        let Some(id) = self.lookup(hash, key, at.now) else {
-            return Arith::NotFound;
+    pub fn arith(&mut self, hash: KeyHash, request: &ArithRequest<'_>, at: Moment<'_>) -> Arith {
+        let (delta, incr) = (request.delta, request.incr);
+        let Some(id) = self.lookup(hash, request.key, at.now) else {
+            return self.create(hash, request, at);
         };
         let item = Item::new(self.slab.pages.chunk(id));
+        // memcached's order: no bytes at all, the CAS unique, bytes that are no number.
+        if item.value_len() == 0 {
+            return Arith::NonNumeric;
+        }
+        if request.unique != 0 && item.cas() != request.unique {
+            return Arith::Exists;
+        }
         if item.chunked() {
             return Arith::NonNumeric;
         }
@@ -54,13 +85,13 @@ impl Shard {
             stats.decr_hits += 1;
         }
         if text.len() > old_len {
-            let Some((new_id, _)) = self.rewrite(hash, id, text.len(), at) else {
+            let Some((new_id, cas)) = self.rewrite(hash, id, text.len(), at) else {
                 return Arith::NoMemory;
             };
             ItemMut(self.slab.pages.chunk_mut(new_id)).value_room()[..text.len()]
                 .copy_from_slice(text);
             self.tallies.total_items += 1;
-            return Arith::Value(new);
+            return Arith::Value(new, cas);
         }
         let cas = self.unique(at);
         let mut item = ItemMut(self.slab.pages.chunk_mut(id));
@@ -69,7 +100,25 @@ impl Shard {
         let room = item.value_room();
         room[..text.len()].copy_from_slice(text);
         room[text.len()..old_len].fill(b' ');
-        Arith::Value(new)
+        Arith::Value(new, cas)
+    }
+
+    fn create(&mut self, hash: KeyHash, request: &ArithRequest<'_>, at: Moment<'_>) -> Arith {
+        let Some(Create { initial, exptime }) = request.create else {
+            return Arith::NotFound;
+        };
+        let mut digits = [0; 20];
+        let text = write_number(initial, &mut digits);
+        let store = StoreRequest {
+            verb: StoreVerb::Add,
+            key: request.key,
+            flags: 0,
+            exptime,
+        };
+        match self.store(hash, Hint::NONE, &store, Value::Bytes(text), at) {
+            Stored::Stored(unique) => Arith::Created(unique),
+            _ => Arith::NoMemory,
+        }
     }
 }
 

@@ -95,7 +95,8 @@ impl Shard {
         {
             self.shed_page(now);
         }
-        // What may not be mapped again now is not to wait for the owner's next step.
+        // What may not be mapped again now is not to wait for the owner's next step, though the shard is lent: the index
+        // grows by a page's worth seldom enough.
         if self.slab.charged() >= self.slab.grant {
             drop(self.take_unused());
         }

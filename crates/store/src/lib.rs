@@ -55,7 +55,7 @@ mod slab;
 mod stats;
 mod write;
 
-pub use arith::Arith;
+pub use arith::{Arith, ArithRequest, Create};
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;
@@ -67,6 +67,6 @@ pub use limits::{
 pub use page::Unused;
 pub use pending::Pending;
 pub use report::ItemInfo;
-pub use shard::{Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
+pub use shard::{Deleted, Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
 pub use stats::{ClassStats, StoreStats};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

@@ -98,7 +98,7 @@ pub(crate) struct Pages {
     slots: Vec<Page>,
     vacant: Vec<PageId>,
     mapped: usize,
-    /// Memory of pages that were given up, until it is mapped again or taken by whoever drops it.
+    /// Memory of pages that were given up, until it is mapped again, dropped, or taken by a shard in need.
     pub(crate) unused: Unused,
     pub(crate) refusals: u64,
 }

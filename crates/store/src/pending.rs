@@ -217,7 +217,11 @@ impl Shard {
             }
             if taken == 0 {
                 let left = pending.missing() as usize - (slice.len() - rest.len());
-                let class = piece_class(pending.whole as usize, left, self.slab.pages.page_bytes);
+                // A value that has grown will grow again: room for an eighth more.
+                let grows = pending.whole > pending.total;
+                let spare = if grows { pending.whole as usize / 8 } else { 0 };
+                let page_bytes = self.slab.pages.page_bytes;
+                let class = piece_class(pending.whole as usize, left.max(spare), page_bytes);
                 self.add_piece(chain, class, now)?;
             }
             rest = &rest[taken..];

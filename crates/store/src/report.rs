@@ -1,10 +1,15 @@
 //! What a shard says about itself: its statistics, and its items page by page.
 
+use std::collections::BTreeMap;
+
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::item::{self, ChunkState, Item, RelTime};
 use crate::shard::Shard;
 use crate::stats::{ClassStats, StoreStats};
+
+/// Different sizes of items that one step adds up.
+const SIZES_PER_STEP: usize = 1024;
 
 /// One item, as a dump shows it.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +45,6 @@ impl Shard {
         sum.pending_bytes += tallies.pending_bytes;
         sum.get_expired += tallies.get_expired;
         sum.malloc_fails += self.slab.pages.refusals;
-        for (&size, items) in &self.sizes {
-            *sum.sizes.entry(size).or_default() += items;
-        }
         for (class, entry) in self.slab.classes() {
             let mut stats = entry.stats;
             if let Some(first) = entry.ring.first() {
@@ -50,6 +52,17 @@ impl Shard {
             }
             add_class(&mut sum.classes, class, stats);
         }
+    }
+
+    /// Adds how many items there are of each size above `from`, for a bounded number of sizes. Returns where to go on.
+    pub fn add_sizes(&self, sum: &mut BTreeMap<usize, u64>, from: usize) -> Option<usize> {
+        let sizes = self.sizes.range(from + 1..).take(SIZES_PER_STEP);
+        let mut last = None;
+        for (at, (&size, items)) in sizes.enumerate() {
+            *sum.entry(size).or_default() += items;
+            last = (at + 1 == SIZES_PER_STEP).then_some(size);
+        }
+        last
     }
 
     /// Calls `each` for the live items of a class on the next page that holds any, from page `from` on. Returns where

@@ -174,6 +174,17 @@ impl<'a> Found<'a> {
     }
 }
 
+/// What came of a delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The item is gone.
+    Deleted,
+    /// There was none.
+    NotFound,
+    /// Its CAS unique is another.
+    Exists,
+}
+
 /// What [`Shard::touch`] is to do beside giving the item a new exptime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
@@ -268,14 +279,17 @@ impl Shard {
         Some(Found { item, pieces })
     }
 
-    /// Removes an item. False if there was none.
-    pub fn delete(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> bool {
+    /// Removes an item, if it has this CAS unique; 0 is any.
+    pub fn delete(&mut self, hash: KeyHash, key: &[u8], unique: u64, now: RelTime) -> Deleted {
         let Some(id) = self.lookup(hash, key, now) else {
-            return false;
+            return Deleted::NotFound;
         };
+        if unique != 0 && Item::new(self.slab.pages.chunk(id)).cas() != unique {
+            return Deleted::Exists;
+        }
         self.slab.stats_of(id).delete_hits += 1;
         self.unlink(hash, id);
-        true
+        Deleted::Deleted
     }
 
     /// Removes whatever is stored under the key, without counting a delete: a `set` of it could not be kept, and

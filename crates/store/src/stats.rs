@@ -183,6 +183,6 @@ pub struct StoreStats {
     pub malloc_fails: u64,
     /// One entry per slab class that holds a page or an item, or ever did; ordered by id.
     pub classes: Vec<ClassStats>,
-    /// Items by size, rounded up to a multiple of 32 bytes, when sizes are tracked.
+    /// Items by size, rounded up to a multiple of 32 bytes, when sizes are tracked; added by [`crate::Shard::add_sizes`].
     pub sizes: BTreeMap<usize, u64>,
 }

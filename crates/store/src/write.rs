@@ -19,10 +19,10 @@ pub enum StoreVerb {
     Add,
     /// Store only if something is there.
     Replace,
-    /// Put the value behind the one that is there.
-    Append,
-    /// Put the value before the one that is there.
-    Prepend,
+    /// Put the value behind the one that is there, if that has this CAS unique; 0 is any.
+    Append(u64),
+    /// Put the value before the one that is there, if that has this CAS unique; 0 is any.
+    Prepend(u64),
     /// Store only if the item there has this CAS unique.
     Cas(u64),
 }
@@ -56,7 +56,7 @@ pub enum Stored {
     Stored(u64),
     /// The verb's condition did not hold, or the joined value would be too large.
     NotStored,
-    /// cas: the item's CAS unique is another.
+    /// The item's CAS unique is another.
     Exists,
     /// cas: no such item.
     NotFound,
@@ -84,8 +84,8 @@ impl Shard {
             return refusal;
         }
         let stored = match (request.verb, existing) {
-            (StoreVerb::Append, Some(id)) => self.join(hash, id, value, false, at),
-            (StoreVerb::Prepend, Some(id)) => self.join(hash, id, value, true, at),
+            (StoreVerb::Append(_), Some(id)) => self.join(hash, id, value, false, at),
+            (StoreVerb::Prepend(_), Some(id)) => self.join(hash, id, value, true, at),
             _ => self.write(hash, request, existing, value, at),
         };
         match stored {
@@ -118,7 +118,7 @@ impl Shard {
                 ItemMut(self.slab.pages.chunk_mut(id)).set_accessed(now);
                 Err(Stored::NotStored)
             }
-            (StoreVerb::Replace | StoreVerb::Append | StoreVerb::Prepend, None) => {
+            (StoreVerb::Replace | StoreVerb::Append(_) | StoreVerb::Prepend(_), None) => {
                 Err(Stored::NotStored)
             }
             (StoreVerb::Cas(_), None) => Err(Stored::NotFound),
@@ -130,6 +130,11 @@ impl Shard {
                     return Ok(());
                 }
                 stats.cas_badval += 1;
+                Err(Stored::Exists)
+            }
+            (StoreVerb::Append(unique) | StoreVerb::Prepend(unique), Some(id))
+                if unique != 0 && Item::new(self.slab.pages.chunk(id)).cas() != unique =>
+            {
                 Err(Stored::Exists)
             }
             _ => Ok(()),

@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use larder_store::{
-    Arith, BORROW_COPY_MAX, Found, Hint, KeyHasher, Moment, Pending, Pin, Shard, ShardConfig,
-    StoreRequest, StoreVerb, Stored, Touch, Uniques, Value,
+    Arith, ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Hint, KeyHasher, Moment, Pending,
+    Pin, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Touch, Uniques, Value,
 };
 
 struct Count(Cell<u64>);
@@ -206,17 +206,25 @@ impl Run {
         }
     }
 
+    /// The CAS unique of an item, or one near it.
+    fn unique_for(&mut self, twin: Option<&TwinItem>) -> u64 {
+        twin.map_or(7, |item| item.cas) + self.rng.below(2)
+    }
+
     fn store(&mut self) {
         let key = self.key();
         self.compare(&key);
         let value = self.value();
         let twin = self.twin_item(&key);
+        let unique = self.unique_for(twin.as_ref());
         let verb = match self.rng.below(12) {
             0 => StoreVerb::Add,
             1 => StoreVerb::Replace,
-            2 | 3 => StoreVerb::Append,
-            4 | 5 => StoreVerb::Prepend,
-            6 => StoreVerb::Cas(twin.as_ref().map_or(7, |item| item.cas) + self.rng.below(2)),
+            2 => StoreVerb::Append(0),
+            3 => StoreVerb::Append(unique),
+            4 => StoreVerb::Prepend(0),
+            5 => StoreVerb::Prepend(unique),
+            6 => StoreVerb::Cas(unique),
             _ => StoreVerb::Set,
         };
         let flags = if self.rng.below(3) == 0 {
@@ -267,7 +275,12 @@ impl Run {
             (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => {
                 Stored::Stored(0)
             }
-            (StoreVerb::Append | StoreVerb::Prepend, Some(item))
+            (StoreVerb::Append(unique) | StoreVerb::Prepend(unique), Some(item))
+                if unique != 0 && unique != item.cas =>
+            {
+                Stored::Exists
+            }
+            (StoreVerb::Append(_) | StoreVerb::Prepend(_), Some(item))
                 if item.value.len() + new.value.len() + key.len() + 70 > 400_000 =>
             {
                 assert!(matches!(
@@ -276,9 +289,9 @@ impl Run {
                 ));
                 stored
             }
-            (StoreVerb::Append | StoreVerb::Prepend, Some(_)) => Stored::Stored(0),
+            (StoreVerb::Append(_) | StoreVerb::Prepend(_), Some(_)) => Stored::Stored(0),
             (StoreVerb::Add, Some(_))
-            | (StoreVerb::Replace | StoreVerb::Append | StoreVerb::Prepend, None) => {
+            | (StoreVerb::Replace | StoreVerb::Append(_) | StoreVerb::Prepend(_), None) => {
                 Stored::NotStored
             }
             (StoreVerb::Cas(_), None) => Stored::NotFound,
@@ -291,10 +304,10 @@ impl Run {
                     matches!(expected, Stored::Stored(_)),
                     "{verb:?} stored, {expected:?} expected"
                 );
-                if let (StoreVerb::Append | StoreVerb::Prepend, Some(old)) = (verb, old) {
+                if let (StoreVerb::Append(_) | StoreVerb::Prepend(_), Some(old)) = (verb, old) {
                     let added = std::mem::take(&mut new.value);
                     new.value = match verb {
-                        StoreVerb::Append => [old.value, added].concat(),
+                        StoreVerb::Append(_) => [old.value, added].concat(),
                         _ => [added, old.value].concat(),
                     };
                     (new.flags, new.exptime) = (old.flags, old.exptime);
@@ -317,16 +330,43 @@ impl Run {
         let key = self.key();
         self.compare(&key);
         let (delta, incr) = (self.rng.below(1_000_000), self.rng.below(2) == 0);
+        let twin = self.twin_item(&key);
+        let unique = match self.rng.below(3) {
+            0 => self.unique_for(twin.as_ref()),
+            _ => 0,
+        };
+        let create = (self.rng.below(3) == 0).then(|| Create {
+            initial: self.rng.next(),
+            exptime: self.exptime(),
+        });
         let at = Moment {
             now: self.now,
             uniques: &self.uniques,
         };
-        let result = self
-            .shard
-            .arith(self.hasher.hash(&key), &key, delta, incr, at);
-        let twin = self.twin_item(&key);
+        let request = ArithRequest {
+            key: &key,
+            delta,
+            incr,
+            unique,
+            create,
+        };
+        let hash = self.hasher.hash(&key);
+        let result = self.shard.arith(hash, &request, at);
         match (result, twin) {
-            (Arith::Value(new), Some(mut item)) => {
+            (Arith::Exists, Some(item)) => assert!(unique != 0 && unique != item.cas),
+            (Arith::NonNumeric, Some(item)) if item.value.is_empty() => {}
+            (_, Some(item)) if unique != 0 && unique != item.cas => panic!("{result:?}"),
+            (Arith::Created(cas), None) => {
+                let create = create.expect("what was created was wanted");
+                let item = TwinItem {
+                    value: create.initial.to_string().into_bytes(),
+                    flags: 0,
+                    exptime: create.exptime,
+                    cas,
+                };
+                self.twin.insert(key.clone(), item);
+            }
+            (Arith::Value(new, cas), Some(mut item)) => {
                 let text = String::from_utf8(item.value.clone()).expect("a number is text");
                 let old: u64 = text
                     .split_whitespace()
@@ -343,10 +383,11 @@ impl Run {
                     }
                 );
                 item.value = format!("{new:<width$}", width = item.value.len()).into_bytes();
-                item.cas = self.uniques.0.get();
+                item.cas = cas;
                 self.twin.insert(key.clone(), item);
             }
-            (Arith::NotFound, None) | (Arith::NoMemory, _) => {}
+            (Arith::NotFound, None) => assert!(create.is_none()),
+            (Arith::NoMemory, _) => {}
             (Arith::NonNumeric, Some(item)) => {
                 let number = String::from_utf8(item.value)
                     .ok()
@@ -381,9 +422,22 @@ impl Run {
     fn delete(&mut self) {
         let key = self.key();
         self.compare(&key);
-        let deleted = self.shard.delete(self.hasher.hash(&key), &key, self.now);
-        assert_eq!(deleted, self.twin_item(&key).is_some());
-        self.twin.remove(&key);
+        let twin = self.twin_item(&key);
+        let unique = match self.rng.below(2) {
+            0 => self.unique_for(twin.as_ref()),
+            _ => 0,
+        };
+        let hash = self.hasher.hash(&key);
+        let deleted = self.shard.delete(hash, &key, unique, self.now);
+        let expected = match twin {
+            None => Deleted::NotFound,
+            Some(item) if unique != 0 && unique != item.cas => Deleted::Exists,
+            Some(_) => Deleted::Deleted,
+        };
+        assert_eq!(deleted, expected);
+        if deleted == Deleted::Deleted {
+            self.twin.remove(&key);
+        }
     }
 
     fn begin_write(&mut self) {
@@ -446,8 +500,8 @@ impl Run {
         } = writer;
         self.compare(&key);
         let old = self.twin_item(&key);
-        let verb =
-            [StoreVerb::Set, StoreVerb::Append, StoreVerb::Prepend][self.rng.below(3) as usize];
+        let verb = [StoreVerb::Set, StoreVerb::Append(0), StoreVerb::Prepend(0)]
+            [self.rng.below(3) as usize];
         let request = StoreRequest {
             verb,
             key: &key,

@@ -1,8 +1,9 @@
 //! Options about threads, connections and the commands that they may send.
 
+use larder_runtime::Protocol;
+
 use super::{OPT, Opt, Set};
 use crate::refusal::Refusal;
-use crate::settings::Protocol;
 use crate::units::number;
 
 /// The most workers: each has its own shard, and more of them than this only cut the memory into slivers.
@@ -66,7 +67,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         default: "auto",
         sample: "ascii",
         row: "binding_protocol",
-        doc: "Protocol to speak: ascii or auto. binary is not served by this version.",
+        doc: "Protocols to speak: ascii, binary or auto; with auto the first byte of each connection tells.",
         set: Set::Value(|settings, text| {
             settings.protocol = protocol(text)?;
             Ok(())
@@ -138,12 +139,10 @@ pub(super) const OPTIONS: &[Opt] = &[
 fn protocol(text: &str) -> Result<Protocol, Refusal> {
     match text.trim() {
         "auto" => Ok(Protocol::Negotiated),
-        "ascii" => Ok(Protocol::Ascii),
-        "binary" => Err(Refusal::usage(
-            "the binary protocol is not served by this version: write auto or ascii",
-        )),
+        "ascii" => Ok(Protocol::Text),
+        "binary" => Ok(Protocol::Binary),
         other => Err(Refusal::usage(format!(
-            "`{other}` is not a protocol: write auto or ascii"
+            "`{other}` is not a protocol: write auto, ascii or binary"
         ))),
     }
 }

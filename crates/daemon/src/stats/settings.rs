@@ -1,9 +1,9 @@
 //! `stats settings`.
 
-use larder_runtime::{EmitRow, Snapshot};
+use larder_runtime::{EmitRow, Protocol, Snapshot};
 
 use super::yes_no;
-use crate::settings::{DEFAULT_LISTEN, Protocol, Settings};
+use crate::settings::{DEFAULT_LISTEN, Settings};
 
 /// What memcached prints for a text that is not set.
 const NULL: &str = "NULL";
@@ -74,7 +74,8 @@ fn serving(settings: &Settings, row: &mut Row<'_>) {
         settings.listen.len() > 1 || settings.listen.iter().any(|list| list.contains(','));
     let protocol = match settings.protocol {
         Protocol::Negotiated => "auto-negotiate",
-        Protocol::Ascii => "ascii",
+        Protocol::Text => "ascii",
+        Protocol::Binary => "binary",
     };
     row("growth_factor", &format!("{:.2}", settings.growth_factor));
     row("chunk_size", &settings.chunk_size);

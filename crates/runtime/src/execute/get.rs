@@ -76,7 +76,7 @@ impl Turn<'_> {
                     exptime: 0,
                     left: line_len - key_end,
                 };
-                session.state = sending(*large, then);
+                session.state = sending(*large, Some(then));
                 return (key_end, None);
             }
         };
@@ -115,7 +115,7 @@ impl Turn<'_> {
                         left: keys.left - next,
                         ..keys
                     };
-                    next_state = sending(*large, then);
+                    next_state = sending(*large, Some(then));
                     used = (next, None);
                     break;
                 }
@@ -236,7 +236,7 @@ impl Turn<'_> {
     }
 
     #[inline]
-    fn count_fetched(&self, verb: GetVerb, hits: u64, misses: u64) {
+    pub(super) fn count_fetched(&self, verb: GetVerb, hits: u64, misses: u64) {
         let [asked, hit, missed] = match verb.touches() {
             false => [Counter::CmdGet, Counter::GetHits, Counter::GetMisses],
             true => [Counter::CmdTouch, Counter::TouchHits, Counter::TouchMisses],
@@ -249,6 +249,6 @@ impl Turn<'_> {
 
 /// Sending a large value, then the rest of its get.
 #[cold]
-fn sending((shard, pin): (usize, Pin), then: Keys) -> State {
+pub(super) fn sending((shard, pin): (usize, Pin), then: Option<Keys>) -> State {
     State::Sending(Box::new(Sending { shard, pin, then }))
 }

@@ -2,31 +2,32 @@
 //!
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
-//! `text` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on their way in), `stats`.
+//! `text` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on
+//! their way in), `stats`.
 
 mod ahead;
+mod binary;
 mod get;
 mod session;
 mod stats;
 mod text;
 mod value;
 
+use larder_protocol::binary::{REQUEST_MAGIC, reply as frames};
+use larder_protocol::text::reply::CRLF;
 use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
 pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
-use session::{Sending, State};
+use session::{Reply, Sending, State, Wire};
 pub(crate) use stats::{LISTENING, PARSING};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::daemon::Daemon;
 use crate::limits::OUTPUT_HIGH;
 use crate::shared::{Shared, WorkerCounters};
 use crate::snapshot::Counter;
-
-/// The first byte of a binary request (its magic).
-const BINARY_MAGIC: u8 = 0x80;
 
 /// What commands are carried out with, for one turn of a worker's loop.
 pub(crate) struct Turn<'a> {
@@ -58,12 +59,11 @@ impl<'a> Turn<'a> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> (usize, Pause) {
-        if session.fresh {
-            match input.first() {
-                Some(&BINARY_MAGIC) => return (0, Pause::Close(CloseReason::Binary)),
-                Some(_) => session.fresh = false,
-                None => return (0, Pause::Input),
-            }
+        if session.wire == Wire::Undecided {
+            let Some(&first) = input.first() else {
+                return (0, Pause::Input);
+            };
+            session.wire = self.wire(first);
         }
         let mut at = 0;
         let mut commands_left = self.config.requests_per_turn;
@@ -74,6 +74,9 @@ impl<'a> Turn<'a> {
             let rest = &input[at..];
             let (used, pause) = match session.state {
                 State::Line if rest.is_empty() => (0, Some(Pause::Input)),
+                State::Line if session.wire == Wire::Binary => {
+                    self.frame(session, rest, out, &mut commands_left)
+                }
                 State::Line => self.line(session, rest, out, &mut commands_left),
                 _ => self.go_on(session, rest, out),
             };
@@ -81,6 +84,16 @@ impl<'a> Turn<'a> {
             if let Some(pause) = pause {
                 return (at, pause);
             }
+        }
+    }
+
+    /// The protocol that a connection's first byte tells, where `-B` leaves it the choice.
+    fn wire(&self, first: u8) -> Wire {
+        match self.config.protocol {
+            Protocol::Text => Wire::Text,
+            Protocol::Binary => Wire::Binary,
+            Protocol::Negotiated if first == REQUEST_MAGIC => Wire::Binary,
+            Protocol::Negotiated => Wire::Text,
         }
     }
 
@@ -105,7 +118,10 @@ impl<'a> Turn<'a> {
                 if *left > 0 {
                     return (dropped as usize, Some(Pause::Input));
                 }
-                out.extend_from_slice(reply);
+                match *reply {
+                    Reply::Text(text) => out.extend_from_slice(text),
+                    Reply::Binary(echo, status) => frames::error(out, echo, status),
+                }
                 session.state = State::Line;
                 (dropped as usize, None)
             }
@@ -131,12 +147,15 @@ impl<'a> Turn<'a> {
             return Some(Pause::Close(CloseReason::PinRevoked));
         }
         if sending.pin.remaining() == 0 {
-            let then = sending.then;
-            if let State::Sending(sent) = std::mem::replace(&mut session.state, State::Keys(then)) {
-                let Sending { pin, .. } = *sent;
+            let state = std::mem::replace(&mut session.state, State::Line);
+            if let State::Sending(sent) = state {
+                let Sending { pin, then, .. } = *sent;
                 lent.shard.unpin(pin);
+                if let Some(keys) = then {
+                    out.extend_from_slice(CRLF);
+                    session.state = State::Keys(keys);
+                }
             }
-            out.extend_from_slice(larder_protocol::text::reply::CRLF);
         }
         None
     }

@@ -1,7 +1,8 @@
 //! Where a connection stands in its protocol: between lines, or in the middle of something that could not be done at
 //! once. Every state can be left and come back to, so nothing here ever waits.
 
-use larder_protocol::text::{GetVerb, StatsCommand, Store, StoreVerb};
+use larder_protocol::binary::{Echo, ReplyStatus};
+use larder_protocol::text::{GetVerb, StatsCommand, StoreVerb};
 use larder_store::{Pending, Pin, RelTime, Shard, StoreStats};
 
 use super::Spot;
@@ -32,8 +33,8 @@ pub(crate) enum CloseReason {
     LineTooLong,
     /// An HTTP request, from a browser or a scanner.
     Http,
-    /// The binary protocol, which is not served.
-    Binary,
+    /// A binary frame with the wrong first byte, or of the wrong shape: where the next one begins is anybody's guess.
+    BadFrame,
     /// The value it was reading had to give way to a write.
     PinRevoked,
     /// `shutdown`.
@@ -55,11 +56,44 @@ pub(crate) enum State {
     /// A large value is on its way out.
     Sending(Box<Sending>),
     /// A refused data block is being dropped; the reply follows it.
-    Swallowing { left: u64, reply: &'static [u8] },
+    Swallowing { left: u64, reply: Reply },
     /// Statistics are being gathered from the shards.
     Gathering(Box<Gathering>),
     /// A slab class is being listed.
     Dumping(Box<Dumping>),
+}
+
+/// The protocol that a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Nothing has been read yet: the first byte tells.
+    Undecided,
+    Text,
+    Binary,
+}
+
+/// A reply that is sent later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply {
+    Text(&'static [u8]),
+    Binary(Echo, ReplyStatus),
+}
+
+/// To whom the outcome of a store command is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Teller {
+    Text { noreply: bool },
+    Binary(Echo),
+}
+
+impl Teller {
+    /// What ends a data block.
+    pub(crate) fn block_end(self) -> &'static [u8] {
+        match self {
+            Self::Text { .. } => larder_protocol::text::reply::CRLF,
+            Self::Binary(_) => &[],
+        }
+    }
 }
 
 /// A get that is not finished.
@@ -77,7 +111,7 @@ pub(crate) struct Filling {
     pub(crate) exptime: RelTime,
     pub(crate) value_len: u32,
     pub(crate) cas: u64,
-    pub(crate) noreply: bool,
+    pub(crate) teller: Teller,
     pub(crate) key_len: usize,
     /// The key, then what has come of the block and is not in a shard yet.
     pub(crate) data: Vec<u8>,
@@ -86,19 +120,6 @@ pub(crate) struct Filling {
 }
 
 impl Filling {
-    pub(crate) fn new(store: &Store<'_>, exptime: RelTime) -> Self {
-        Self {
-            verb: store.verb,
-            flags: store.flags,
-            exptime,
-            value_len: store.value_len,
-            cas: store.cas,
-            noreply: store.noreply,
-            key_len: store.key.len(),
-            data: store.key.to_vec(),
-            pending: None,
-        }
-    }
     pub(crate) fn key(&self) -> &[u8] {
         &self.data[..self.key_len]
     }
@@ -112,8 +133,8 @@ impl Filling {
 pub(crate) struct Sending {
     pub(crate) shard: usize,
     pub(crate) pin: Pin,
-    /// The rest of the get.
-    pub(crate) then: Keys,
+    /// The rest of a text get, whose value has a line end; nothing of a binary one.
+    pub(crate) then: Option<Keys>,
 }
 
 /// Statistics that are being gathered.
@@ -121,6 +142,10 @@ pub(crate) struct Gathering {
     pub(crate) command: StatsCommand,
     pub(crate) next_shard: usize,
     pub(crate) sum: StoreStats,
+    /// Of `stats sizes`: the size up to which that shard has told.
+    pub(crate) sizes_to: usize,
+    /// Of a binary command, what its rows repeat.
+    pub(crate) echo: Option<Echo>,
 }
 
 /// A `stats cachedump` that is being listed.
@@ -137,8 +162,7 @@ pub(crate) struct Session {
     pub(crate) state: State,
     /// Bytes of the unfinished line that are known to hold no line end.
     pub(crate) searched: usize,
-    /// Nothing has been read yet: the first byte tells the protocol.
-    pub(crate) fresh: bool,
+    pub(crate) wire: Wire,
     /// Where to look for the key of the next line, if that was found out ahead.
     pub(crate) ahead: Option<Spot>,
 }
@@ -148,7 +172,7 @@ impl Session {
         Self {
             state: State::Line,
             searched: 0,
-            fresh: true,
+            wire: Wire::Undecided,
             ahead: None,
         }
     }

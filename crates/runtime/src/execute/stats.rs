@@ -1,5 +1,8 @@
 //! The `stats` commands: gathered from the shards one borrow at a time, worded by the daemon.
 
+use std::fmt::Display;
+
+use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
 use larder_protocol::text::{ErrorText, StatsCommand, reply};
 use larder_store::StoreStats;
 
@@ -89,14 +92,47 @@ impl Turn<'_> {
             | StatsCommand::Larder
             | StatsCommand::Sizes
             | StatsCommand::Reset => {
-                let sum = StoreStats::default();
-                session.state = State::Gathering(Box::new(Gathering {
-                    command,
-                    next_shard: 0,
-                    sum,
-                }));
+                session.state = gathering(command, None);
             }
         }
+        Ok(())
+    }
+
+    /// The same for the binary protocol, which has fewer: whatever is asked, the last frame of the answer is an empty row.
+    pub(super) fn binary_stats(
+        &self,
+        session: &mut Session,
+        echo: Echo,
+        command: StatsCommand,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let dumps = self.config.dump_enabled;
+        match command {
+            StatsCommand::DetailOn | StatsCommand::DetailOff if dumps => {
+                let on = command == StatsCommand::DetailOn;
+                self.shared.globals.detail_enabled.turn(on);
+            }
+            StatsCommand::DetailDump if dumps => {
+                let mut text = Vec::new();
+                self.stats_detail(&mut text)?;
+                frames::stat(out, echo, "detailed", &String::from_utf8_lossy(&text));
+            }
+            StatsCommand::General
+            | StatsCommand::Settings
+            | StatsCommand::Items
+            | StatsCommand::Slabs
+            | StatsCommand::Larder
+            | StatsCommand::Sizes
+            | StatsCommand::Reset => {
+                session.state = gathering(command, Some(echo));
+                return Ok(());
+            }
+            _ => {
+                frames::error(out, echo, ReplyStatus::NotFound);
+                return Ok(());
+            }
+        }
+        frames::stat_end(out, echo);
         Ok(())
     }
 
@@ -109,7 +145,16 @@ impl Turn<'_> {
             let Some(lent) = self.shared.borrow(gathering.next_shard) else {
                 return Some(Pause::Taken);
             };
-            lent.shard.add_stats(&mut gathering.sum, self.now);
+            if gathering.command == StatsCommand::Sizes {
+                let sizes = &mut gathering.sum.sizes;
+                if let Some(more) = lent.shard.add_sizes(sizes, gathering.sizes_to) {
+                    gathering.sizes_to = more;
+                    return None;
+                }
+                gathering.sizes_to = 0;
+            } else {
+                lent.shard.add_stats(&mut gathering.sum, self.now);
+            }
             gathering.next_shard += 1;
             return None;
         }
@@ -124,12 +169,15 @@ impl Turn<'_> {
                     return Some(Pause::Taken);
                 }
                 self.shared.clear_prefixes();
-                out.extend_from_slice(reply::RESET);
+                match gathering.echo {
+                    Some(echo) => frames::stat_end(out, echo),
+                    None => out.extend_from_slice(reply::RESET),
+                }
                 session.state = State::Line;
                 return None;
             }
             StatsCommand::Sizes => {
-                self.stats_sizes(&sum, out);
+                self.stats_sizes(&sum, gathering.echo, out);
                 session.state = State::Line;
                 return None;
             }
@@ -140,10 +188,11 @@ impl Turn<'_> {
             _ => StatsGroup::General,
         };
         let snapshot = self.snapshot(sum.since(&baseline.store), &baseline);
+        let echo = gathering.echo;
         self.daemon.stats(group, &snapshot, &mut |name, value| {
-            reply::stat(out, name, value);
+            row(echo, out, name, value);
         });
-        out.extend_from_slice(reply::END);
+        end(echo, out);
         session.state = State::Line;
         None
     }
@@ -194,14 +243,14 @@ impl Turn<'_> {
         }
     }
 
-    fn stats_sizes(&self, sum: &StoreStats, out: &mut Vec<u8>) {
+    fn stats_sizes(&self, sum: &StoreStats, echo: Option<Echo>, out: &mut Vec<u8>) {
         if !self.config.track_sizes {
-            reply::stat(out, "sizes_status", &"disabled");
+            row(echo, out, "sizes_status", &"disabled");
         }
         for (size, items) in &sum.sizes {
-            reply::stat(out, &size.to_string(), items);
+            row(echo, out, &size.to_string(), items);
         }
-        out.extend_from_slice(reply::END);
+        end(echo, out);
     }
 
     /// Every connection of the process. The one that asks is seen parsing its command.
@@ -296,5 +345,32 @@ impl Turn<'_> {
             None => (dumping.shard, dumping.page) = (dumping.shard + 1, 0),
         }
         None
+    }
+}
+
+/// Statistics of which nothing has been gathered yet.
+fn gathering(command: StatsCommand, echo: Option<Echo>) -> State {
+    State::Gathering(Box::new(Gathering {
+        command,
+        next_shard: 0,
+        sum: StoreStats::default(),
+        sizes_to: 0,
+        echo,
+    }))
+}
+
+/// One row, for whichever protocol it is.
+fn row(echo: Option<Echo>, out: &mut Vec<u8>, name: &str, value: &dyn Display) {
+    match echo {
+        Some(echo) => frames::stat(out, echo, name, value),
+        None => reply::stat(out, name, value),
+    }
+}
+
+/// What follows the last row.
+fn end(echo: Option<Echo>, out: &mut Vec<u8>) {
+    match echo {
+        Some(echo) => frames::stat_end(out, echo),
+        None => out.extend_from_slice(reply::END),
     }
 }

@@ -3,10 +3,10 @@
 use larder_protocol::text::{
     self, Arith, Command, ErrorText, Frequent, Refused, Status, Store, frequent, reply,
 };
-use larder_store::{BORROW_COPY_MAX, RelTime, StoreRequest, Touch};
+use larder_store::{ArithRequest, BORROW_COPY_MAX, Deleted, RelTime, StoreRequest, Touch};
 
-use super::session::{Filling, Keys, State};
-use super::value::store_verb;
+use super::session::{Filling, Keys, Reply, State, Teller};
+use super::value::{PAGES_FOR_SMALL, store_verb};
 use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::daemon::Stop;
 use crate::shared::PrefixCounts;
@@ -177,7 +177,7 @@ impl Turn<'_> {
         } else {
             session.state = State::Swallowing {
                 left: refused.swallow,
-                reply,
+                reply: Reply::Text(reply),
             };
         }
     }
@@ -230,9 +230,12 @@ impl Turn<'_> {
             .shard_config
             .fits(store.key.len(), store.flags, store.value_len)
         {
-            return match self.too_large(session, store) {
-                Some(pause) => (0, Some(pause)),
-                None => (line_len, None),
+            return match self.too_large(store.verb, store.key) {
+                Err(pause) => (0, Some(pause)),
+                Ok(()) => {
+                    session.state = refuse_store(store);
+                    (line_len, None)
+                }
             };
         }
         let exptime = self.clock.exptime(store.exptime, self.now);
@@ -258,13 +261,30 @@ impl Turn<'_> {
             };
         }
         self.count_store(store.key);
-        session.state = State::Filling(Box::new(Filling::new(store, exptime)));
+        session.state = State::Filling(Box::new(Filling {
+            verb: store.verb,
+            flags: store.flags,
+            exptime,
+            value_len: store.value_len,
+            cas: store.cas,
+            teller: Teller::Text {
+                noreply: store.noreply,
+            },
+            key_len: store.key.len(),
+            data: store.key.to_vec(),
+            pending: None,
+        }));
         (line_len, None)
     }
 
     #[inline]
-    fn count_store(&self, key: &[u8]) {
+    pub(super) fn count_store(&self, key: &[u8]) {
         self.count(Counter::CmdSet, 1);
+        self.detail_store(key);
+    }
+
+    #[inline]
+    fn detail_store(&self, key: &[u8]) {
         if self.counts_detail() {
             self.count_detail(
                 key,
@@ -278,53 +298,58 @@ impl Turn<'_> {
 
     /// Refuses a value above `-I`: its block is dropped, and a `set` takes the old value with it, so that nobody
     /// mistakes that for the new one.
-    fn too_large(&self, session: &mut Session, store: &Store<'_>) -> Option<Pause> {
-        if store.verb == text::StoreVerb::Set {
-            let (hash, index) = self.place(store.key);
-            let Some(mut lent) = self.shared.borrow(index) else {
-                return Some(Pause::Taken);
-            };
-            lent.shard.forget(hash, store.key, self.now);
+    pub(super) fn too_large(&self, verb: text::StoreVerb, key: &[u8]) -> Result<(), Pause> {
+        if verb == text::StoreVerb::Set {
+            let (hash, index) = self.place(key);
+            let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+            lent.shard.forget(hash, key, self.now);
         }
-        self.count_store(store.key);
+        // memcached counts it by its prefix, and not as a set.
+        self.detail_store(key);
         self.count(Counter::StoreTooLarge, 1);
-        let reply = if store.noreply {
-            &[][..]
-        } else {
-            ErrorText::TooLarge.line()
-        };
-        session.state = State::Swallowing {
-            left: u64::from(store.value_len) + 2,
-            reply,
-        };
-        None
+        Ok(())
     }
 
-    fn arith(&self, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
-        let (hash, index) = self.place(arith.key);
+    /// Counts up or down, and counts that.
+    pub(super) fn count_on(
+        &self,
+        request: &ArithRequest<'_>,
+    ) -> Result<larder_store::Arith, Pause> {
+        let (hash, index) = self.place(request.key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
-        self.shared.provide(index, &mut lent, 2, 0, self.now);
-        let result = lent
-            .shard
-            .arith(hash, arith.key, arith.delta, arith.incr, self.moment());
-        let (hits, misses) = match arith.incr {
+        self.shared
+            .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
+        let result = lent.shard.arith(hash, request, self.moment());
+        let (hits, misses) = match request.incr {
             true => (Counter::IncrHits, Counter::IncrMisses),
             false => (Counter::DecrHits, Counter::DecrMisses),
         };
-        let text = match result {
-            larder_store::Arith::Value(number) => {
-                self.count(hits, 1);
+        match result {
+            larder_store::Arith::Value(..) => self.count(hits, 1),
+            larder_store::Arith::NotFound => self.count(misses, 1),
+            _ => {}
+        }
+        Ok(result)
+    }
+
+    fn arith(&self, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let request = ArithRequest {
+            key: arith.key,
+            delta: arith.delta,
+            incr: arith.incr,
+            unique: 0,
+            create: None,
+        };
+        let text = match self.count_on(&request)? {
+            larder_store::Arith::Value(number, _) => {
                 if !arith.noreply {
                     reply::number(out, number);
                 }
                 return Ok(());
             }
-            larder_store::Arith::NotFound => {
-                self.count(misses, 1);
-                reply::NOT_FOUND
-            }
             larder_store::Arith::NonNumeric => ErrorText::NonNumeric.line(),
             larder_store::Arith::NoMemory => ErrorText::OutOfMemory.line(),
+            _ => reply::NOT_FOUND,
         };
         if !arith.noreply {
             out.extend_from_slice(text);
@@ -332,16 +357,16 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn delete(&self, key: &[u8], noreply: bool, out: &mut Vec<u8>) -> Result<(), Pause> {
+    /// Removes an item, and counts that.
+    pub(super) fn remove(&self, key: &[u8], unique: u64) -> Result<Deleted, Pause> {
         let (hash, index) = self.place(key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
-        let text = if lent.shard.delete(hash, key, self.now) {
-            self.count(Counter::DeleteHits, 1);
-            reply::DELETED
-        } else {
-            self.count(Counter::DeleteMisses, 1);
-            reply::NOT_FOUND
-        };
+        let deleted = lent.shard.delete(hash, key, unique, self.now);
+        match deleted {
+            Deleted::Deleted => self.count(Counter::DeleteHits, 1),
+            Deleted::NotFound => self.count(Counter::DeleteMisses, 1),
+            Deleted::Exists => {}
+        }
         if self.counts_detail() {
             self.count_detail(
                 key,
@@ -351,6 +376,14 @@ impl Turn<'_> {
                 },
             );
         }
+        Ok(deleted)
+    }
+
+    fn delete(&self, key: &[u8], noreply: bool, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let text = match self.remove(key, 0)? {
+            Deleted::Deleted => reply::DELETED,
+            _ => reply::NOT_FOUND,
+        };
         if !noreply {
             out.extend_from_slice(text);
         }
@@ -364,47 +397,72 @@ impl Turn<'_> {
         noreply: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Pause> {
-        let (hash, index) = self.place(key);
-        let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
         let exptime = self.clock.exptime(exptime, self.now);
-        let found = lent
-            .shard
-            .touch(hash, key, exptime, Touch::Only, self.now)
-            .is_some();
-        self.count(Counter::CmdTouch, 1);
-        self.count(
-            if found {
-                Counter::TouchHits
-            } else {
-                Counter::TouchMisses
-            },
-            1,
-        );
+        let text = match self.touch_only(key, exptime)? {
+            Some(_) => reply::TOUCHED,
+            None => reply::NOT_FOUND,
+        };
         if !noreply {
-            out.extend_from_slice(if found {
-                reply::TOUCHED
-            } else {
-                reply::NOT_FOUND
-            });
+            out.extend_from_slice(text);
         }
         Ok(())
     }
 
+    /// Gives an item a new exptime, and counts that. Its client flags and its CAS unique.
+    pub(super) fn touch_only(
+        &self,
+        key: &[u8],
+        exptime: RelTime,
+    ) -> Result<Option<(u32, u64)>, Pause> {
+        let (hash, index) = self.place(key);
+        let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+        let found = lent
+            .shard
+            .touch(hash, key, exptime, Touch::Only, self.now)
+            .map(|found| (found.flags(), found.cas()));
+        self.count(Counter::CmdTouch, 1);
+        self.count(
+            match found {
+                Some(_) => Counter::TouchHits,
+                None => Counter::TouchMisses,
+            },
+            1,
+        );
+        Ok(found)
+    }
+
     fn flush_all(&self, delay: i32) -> &'static [u8] {
+        let second = self.clock.exptime(delay.max(0), self.now);
+        match self.flush(second) {
+            true => reply::OK,
+            false => ErrorText::FlushNotAllowed.line(),
+        }
+    }
+
+    /// Empties the cache, now or at a later second. False if that is not allowed.
+    pub(super) fn flush(&self, second: RelTime) -> bool {
         self.count(Counter::CmdFlush, 1);
         if !self.config.flush_enabled {
-            return ErrorText::FlushNotAllowed.line();
+            return false;
         }
-        let second: RelTime = if delay > 0 {
-            self.clock.exptime(delay, self.now)
-        } else {
-            0
-        };
         if second <= self.now {
             self.shared.flush_now();
         } else {
             self.shared.flush_at(second);
         }
-        reply::OK
+        true
+    }
+}
+
+/// What follows the line of a value above `-I`.
+fn refuse_store(store: &Store<'_>) -> State {
+    let reply = if store.noreply {
+        &[][..]
+    } else {
+        ErrorText::TooLarge.line()
+    };
+    State::Swallowing {
+        left: u64::from(store.value_len) + 2,
+        reply: Reply::Text(reply),
     }
 }

@@ -4,19 +4,17 @@
 //! buffer; large ones go into their shard slice by slice, straight out of the read buffer when a packet brings enough,
 //! and become visible at once at their end.
 
+use larder_protocol::binary::{ReplyStatus, not_stored, reply as frames};
 use larder_protocol::text::{ErrorText, StoreVerb, reply};
 use larder_store::{BORROW_COPY_MAX, Hint, Shard, StoreRequest, Stored, Value};
 
-use super::session::{Filling, State};
+use super::session::{Filling, Reply, State, Teller};
 use super::{Pause, Session, Spot, Turn};
 use crate::limits::SLICE_BYTES;
 use crate::snapshot::Counter;
 
-/// The end of a data block.
-const BLOCK_END: &[u8] = reply::CRLF;
-
 /// Pages that a value in one chunk may need: one of its class, one by which the index grows.
-const PAGES_FOR_SMALL: usize = 2;
+pub(super) const PAGES_FOR_SMALL: usize = 2;
 
 /// Pages that a slice may need beside its own bytes: for a 4 KiB piece, a tail, a head, the index.
 const PAGES_BESIDE_SLICE: usize = 4;
@@ -34,14 +32,14 @@ enum Slice {
     NoMemory,
 }
 
-/// The store's word for a verb; `cas` has its number in it.
+/// The store's word for a verb. `cas`, append and prepend have the number in it.
 pub(super) fn store_verb(verb: StoreVerb, cas: u64) -> larder_store::StoreVerb {
     match verb {
         StoreVerb::Set => larder_store::StoreVerb::Set,
         StoreVerb::Add => larder_store::StoreVerb::Add,
         StoreVerb::Replace => larder_store::StoreVerb::Replace,
-        StoreVerb::Append => larder_store::StoreVerb::Append,
-        StoreVerb::Prepend => larder_store::StoreVerb::Prepend,
+        StoreVerb::Append => larder_store::StoreVerb::Append(cas),
+        StoreVerb::Prepend => larder_store::StoreVerb::Prepend(cas),
         StoreVerb::Cas => larder_store::StoreVerb::Cas(cas),
     }
 }
@@ -58,7 +56,7 @@ impl Filling {
 }
 
 impl Turn<'_> {
-    /// Stores a value of which the whole block, its end included, is there. `None` if the shard is taken.
+    /// Stores a text command's value of which the whole block, its end included, is there. `None` if the shard is taken.
     #[inline(always)]
     pub(super) fn store_block(
         &self,
@@ -67,10 +65,23 @@ impl Turn<'_> {
         spot: &Spot,
         block: &[u8],
     ) -> Option<&'static [u8]> {
-        let (value, end) = block.split_at(block.len() - BLOCK_END.len());
-        if end != BLOCK_END {
+        let (value, end) = block.split_at(block.len() - reply::CRLF.len());
+        if end != reply::CRLF {
             return Some(ErrorText::BadDataChunk.line());
         }
+        let stored = self.store_value(verb, request, spot, value)?;
+        Some(word_stored(verb, stored))
+    }
+
+    /// Stores a value that is there whole, and counts what came of it. `None` if the shard is taken.
+    #[inline(always)]
+    pub(super) fn store_value(
+        &self,
+        verb: StoreVerb,
+        request: &StoreRequest<'_>,
+        spot: &Spot,
+        value: &[u8],
+    ) -> Option<Stored> {
         let Spot { hash, shard, hint } = *spot;
         let mut lent = self.shared.borrow(shard)?;
         let pages = if value.len() < CHUNKED_FROM {
@@ -81,16 +92,16 @@ impl Turn<'_> {
         self.shared.provide(shard, &mut lent, pages, 0, self.now);
         let value = Value::Bytes(value);
         let stored = lent.shard.store(hash, hint, request, value, self.moment());
-        Some(self.answer_store(verb, stored))
+        self.count_stored(verb, stored);
+        Some(stored)
     }
 
     fn pages_for_slice(&self) -> usize {
         BORROW_COPY_MAX / self.shard_config.page_bytes + PAGES_BESIDE_SLICE
     }
 
-    /// Counts what came of a store command, and words it.
     #[inline]
-    fn answer_store(&self, verb: StoreVerb, stored: Stored) -> &'static [u8] {
+    fn count_stored(&self, verb: StoreVerb, stored: Stored) {
         if verb == StoreVerb::Cas {
             match stored {
                 Stored::Stored(_) => self.count(Counter::CasHits, 1),
@@ -99,19 +110,20 @@ impl Turn<'_> {
                 _ => {}
             }
         }
-        match stored {
-            Stored::Stored(_) => reply::STORED,
-            Stored::NotStored => reply::NOT_STORED,
-            Stored::Exists => reply::EXISTS,
-            Stored::NotFound => reply::NOT_FOUND,
-            // memcached words it so for the two that join.
-            Stored::NoMemory if matches!(verb, StoreVerb::Append | StoreVerb::Prepend) => {
-                reply::NOT_STORED
-            }
-            Stored::NoMemory => {
-                self.count(Counter::StoreNoMemory, 1);
-                ErrorText::OutOfMemoryStoring.line()
-            }
+        if stored == Stored::NoMemory && !joins(verb) {
+            self.count(Counter::StoreNoMemory, 1);
+        }
+    }
+
+    /// Tells what came of a store command.
+    pub(super) fn tell(&self, teller: Teller, verb: StoreVerb, stored: Stored, out: &mut Vec<u8>) {
+        match teller {
+            Teller::Text { noreply: true } => {}
+            Teller::Text { noreply: false } => out.extend_from_slice(word_stored(verb, stored)),
+            Teller::Binary(echo) => match stored {
+                Stored::Stored(unique) => frames::done(out, echo, unique),
+                other => frames::error(out, echo, status_of(verb, other)),
+            },
         }
     }
 
@@ -125,39 +137,48 @@ impl Turn<'_> {
         let State::Filling(filling) = &mut session.state else {
             return (0, None);
         };
-        let (used, answer) = if filling.value_len as usize <= BORROW_COPY_MAX {
+        let (used, filled) = if filling.value_len as usize <= BORROW_COPY_MAX {
             self.fill_small(filling, input)
         } else {
             self.fill_large(filling, input)
         };
-        let noreply = filling.noreply;
-        match answer {
-            Ok(Filled::Stored(text)) => {
-                session.state = State::Line;
-                if !noreply {
-                    out.extend_from_slice(text);
+        let filled = match filled {
+            Ok(filled) => filled,
+            Err(pause) => return (used, Some(pause)),
+        };
+        let (teller, verb) = (filling.teller, filling.verb);
+        session.state = State::Line;
+        match filled {
+            Filled::Stored(stored) => self.tell(teller, verb, stored, out),
+            Filled::BadEnd => {
+                if let Teller::Text { noreply: false } = teller {
+                    out.extend_from_slice(ErrorText::BadDataChunk.line());
                 }
-                (used, None)
             }
-            Ok(Filled::Refused { left, error }) => {
-                let reply = if noreply { &[][..] } else { error.line() };
+            Filled::NoMemory { left } => {
+                let reply = no_memory(teller, verb);
                 session.state = State::Swallowing { left, reply };
-                (used, None)
             }
-            Err(pause) => (used, Some(pause)),
         }
+        (used, None)
     }
 
     fn fill_small(&self, filling: &mut Filling, input: &[u8]) -> (usize, Result<Filled, Pause>) {
-        let block_len = filling.value_len as usize + BLOCK_END.len();
+        let value_len = filling.value_len as usize;
+        let block_end = filling.teller.block_end();
+        let block_len = value_len + block_end.len();
         let used = input.len().min(block_len - filling.block().len());
         filling.data.extend_from_slice(&input[..used]);
         if filling.block().len() < block_len {
             return (used, Err(Pause::Input));
         }
+        let (value, end) = filling.block().split_at(value_len);
+        if end != block_end {
+            return (used, Ok(Filled::BadEnd));
+        }
         let (request, spot) = (filling.request(), self.spot(filling.key()));
-        let text = self.store_block(filling.verb, &request, &spot, filling.block());
-        (used, text.map(Filled::Stored).ok_or(Pause::Taken))
+        let stored = self.store_value(filling.verb, &request, &spot, value);
+        (used, stored.map(Filled::Stored).ok_or(Pause::Taken))
     }
 
     fn fill_large(&self, filling: &mut Filling, input: &[u8]) -> (usize, Result<Filled, Pause>) {
@@ -194,7 +215,12 @@ impl Turn<'_> {
                 Slice::In => {}
                 Slice::Taken => return (used, Err(Pause::Taken)),
                 Slice::Wait => return (used, Err(Pause::Memory)),
-                Slice::NoMemory => return (used, Ok(refuse_rest(filling, missing))),
+                Slice::NoMemory => {
+                    // All that is missing is still to be dropped, but for what had gathered.
+                    let left = missing - filling.block().len() + filling.teller.block_end().len();
+                    let left = left as u64;
+                    return (used, Ok(Filled::NoMemory { left }));
+                }
             }
         }
     }
@@ -244,9 +270,10 @@ impl Turn<'_> {
 
     /// All of a large value is in its shard; its end is due, then it becomes an item.
     fn finish_large(&self, filling: &mut Filling, input: &[u8]) -> (usize, Result<Filled, Pause>) {
-        let used = input.len().min(BLOCK_END.len() - filling.block().len());
+        let block_end = filling.teller.block_end();
+        let used = input.len().min(block_end.len() - filling.block().len());
         filling.data.extend_from_slice(&input[..used]);
-        if filling.block().len() < BLOCK_END.len() {
+        if filling.block().len() < block_end.len() {
             return (used, Err(Pause::Input));
         }
         let (hash, index) = self.place(filling.key());
@@ -254,14 +281,11 @@ impl Turn<'_> {
             return (used, Err(Pause::Taken));
         };
         let Some(pending) = filling.pending.take() else {
-            return (
-                used,
-                Ok(Filled::Stored(ErrorText::OutOfMemoryStoring.line())),
-            );
+            return (used, Ok(Filled::Stored(Stored::NoMemory)));
         };
-        if filling.block() != BLOCK_END {
+        if filling.block() != block_end {
             lent.shard.abandon(pending);
-            return (used, Ok(Filled::Stored(ErrorText::BadDataChunk.line())));
+            return (used, Ok(Filled::BadEnd));
         }
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
@@ -269,32 +293,57 @@ impl Turn<'_> {
         let stored = lent
             .shard
             .store(hash, Hint::NONE, &request, value, self.moment());
-        (
-            used,
-            Ok(Filled::Stored(self.answer_store(filling.verb, stored))),
-        )
+        self.count_stored(filling.verb, stored);
+        (used, Ok(Filled::Stored(stored)))
     }
 }
 
 /// The end of taking in a block.
 enum Filled {
-    /// It is dealt with, and this is the answer.
-    Stored(&'static [u8]),
+    /// It was offered to the store.
+    Stored(Stored),
+    /// It does not end as blocks do.
+    BadEnd,
     /// There is no memory for it; this much of it is still to be dropped.
-    Refused { left: u64, error: ErrorText },
+    NoMemory { left: u64 },
 }
 
-/// What is left of a block that found no memory: all that is missing, but for what had gathered.
-fn refuse_rest(filling: &Filling, missing: usize) -> Filled {
-    let left = missing - filling.block().len() + BLOCK_END.len();
-    let joins = matches!(filling.verb, StoreVerb::Append | StoreVerb::Prepend);
-    let error = if joins {
-        ErrorText::OutOfMemory
-    } else {
-        ErrorText::OutOfMemoryStoring
-    };
-    Filled::Refused {
-        left: left as u64,
-        error,
+fn joins(verb: StoreVerb) -> bool {
+    matches!(verb, StoreVerb::Append | StoreVerb::Prepend)
+}
+
+/// What the text protocol calls the outcome of a store command.
+#[inline]
+fn word_stored(verb: StoreVerb, stored: Stored) -> &'static [u8] {
+    match stored {
+        Stored::Stored(_) => reply::STORED,
+        Stored::NotStored => reply::NOT_STORED,
+        Stored::Exists => reply::EXISTS,
+        Stored::NotFound => reply::NOT_FOUND,
+        // memcached words it so for the two that join.
+        Stored::NoMemory if joins(verb) => reply::NOT_STORED,
+        Stored::NoMemory => ErrorText::OutOfMemoryStoring.line(),
+    }
+}
+
+/// What the binary protocol calls it.
+fn status_of(verb: StoreVerb, stored: Stored) -> ReplyStatus {
+    match stored {
+        Stored::Stored(_) => ReplyStatus::Success,
+        Stored::NotStored => not_stored(verb),
+        Stored::Exists => ReplyStatus::Exists,
+        Stored::NotFound => ReplyStatus::NotFound,
+        Stored::NoMemory if joins(verb) => ReplyStatus::NotStored,
+        Stored::NoMemory => ReplyStatus::OutOfMemory,
+    }
+}
+
+/// The reply when memory was found missing before the whole block had come.
+fn no_memory(teller: Teller, verb: StoreVerb) -> Reply {
+    match teller {
+        Teller::Text { noreply: true } => Reply::Text(&[]),
+        Teller::Text { .. } if joins(verb) => Reply::Text(ErrorText::OutOfMemory.line()),
+        Teller::Text { .. } => Reply::Text(ErrorText::OutOfMemoryStoring.line()),
+        Teller::Binary(echo) => Reply::Binary(echo, ReplyStatus::OutOfMemory),
     }
 }

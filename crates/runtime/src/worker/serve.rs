@@ -244,7 +244,9 @@ fn read(
 #[inline(always)]
 fn work(turn: &Turn<'_>, conn: &mut Conn, came: &[u8], replies: &mut Vec<u8>) -> Pause {
     if conn.has_input() {
-        conn.add_input(came);
+        if !came.is_empty() {
+            conn.add_input(came);
+        }
         let (input, at) = conn.take_input();
         let (used, pause) = turn.run(&mut conn.session, &input[at..], replies);
         conn.put_input(input, at + used);

@@ -1,0 +1,282 @@
+//! The binary protocol's commands, one by one.
+//!
+//! They act on the same items by the same calls as the text protocol's; only what is asked and how it is answered differs.
+
+use larder_protocol::binary::{
+    self, Arith, Command, Echo, Get, Refused, ReplyStatus, Request, Status, Store, reply,
+};
+use larder_protocol::text::{GetVerb, StoreVerb};
+use larder_store::{
+    ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place, StoreRequest, Touch,
+};
+
+use super::get::sending;
+use super::session::{Filling, Reply, State, Teller};
+use super::text::Used;
+use super::value::store_verb;
+use super::{CloseReason, Pause, Session, Spot, Turn};
+use crate::shared::PrefixCounts;
+use crate::snapshot::Counter;
+
+impl Turn<'_> {
+    /// Decodes the frame at the front of the input and carries it out.
+    pub(super) fn frame(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        commands_left: &mut u32,
+    ) -> Used {
+        let (head_len, request) = match binary::decode(input) {
+            Status::Complete { head_len, request } => (head_len, request),
+            Status::Incomplete { .. } => return (0, Some(Pause::Input)),
+            Status::BadMagic => return (0, Some(Pause::Close(CloseReason::BadFrame))),
+        };
+        if *commands_left == 0 {
+            self.count(Counter::ConnYields, 1);
+            return (0, Some(Pause::Yield));
+        }
+        *commands_left -= 1;
+        let Request { echo, command } = request;
+        let done = match command {
+            Command::Get(get) => self.get_frame(session, echo, &get, out),
+            Command::Store(store) => {
+                let value = &input[head_len..];
+                return match self.store_frame(session, echo, &store, value, out) {
+                    Ok(used) => (head_len + used, None),
+                    Err(pause) => (0, Some(pause)),
+                };
+            }
+            other => self.other_frame(session, echo, other, out),
+        };
+        match done {
+            Ok(()) => (head_len, None),
+            // The frame stays in the input, to be decoded again.
+            Err(Pause::Taken) => (0, Some(Pause::Taken)),
+            Err(pause) => (head_len, Some(pause)),
+        }
+    }
+
+    /// get, gat, and those that repeat the key.
+    #[inline]
+    fn get_frame(
+        &self,
+        session: &mut Session,
+        echo: Echo,
+        get: &Get<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let Spot { hash, shard, hint } = self.spot(get.key);
+        let mut lent = self.shared.borrow(shard).ok_or(Pause::Taken)?;
+        let key = get.with_key.then_some(get.key);
+        // Whether there was something, and if its value is still to be sent, where it is.
+        let answered = match get.exptime {
+            None => match lent.shard.get::<5>(hash, hint, get.key, self.now) {
+                Some(Ok(found)) => Some(answer(echo, key, found, out)),
+                Some(Err(place)) => Some(answer(echo, key, lent.shard.at(place), out)),
+                None => None,
+            },
+            Some(exptime) => {
+                let exptime = self.clock.unsigned_exptime(exptime, self.now);
+                lent.shard
+                    .touch(hash, get.key, exptime, Touch::Fetch, self.now)
+                    .map(|found| answer(echo, key, found, out))
+            }
+        };
+        let hits = u64::from(answered.is_some());
+        let verb = match get.exptime {
+            None => GetVerb::Get,
+            Some(_) => GetVerb::Gat,
+        };
+        self.count_fetched(verb, hits, 1 - hits);
+        if self.counts_detail() {
+            let gets = PrefixCounts {
+                gets: 1,
+                hits,
+                ..PrefixCounts::default()
+            };
+            self.count_detail(get.key, gets);
+        }
+        match answered {
+            None => reply::get_miss(out, echo, key),
+            Some(None) => {}
+            Some(Some(large)) => {
+                if let Some(pin) = lent.shard.pin(large, self.now) {
+                    session.state = sending((shard, pin), None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// set, add, replace, append, prepend; with a CAS unique, the first three are compare-and-swap. Returns how much of the
+    /// value was there.
+    fn store_frame(
+        &self,
+        session: &mut Session,
+        echo: Echo,
+        store: &Store<'_>,
+        rest: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Pause> {
+        let config = self.shard_config;
+        if !config.fits(store.key.len(), store.flags, store.value_len) {
+            self.too_large(store.verb, store.key)?;
+            session.state = State::Swallowing {
+                left: u64::from(store.value_len),
+                reply: Reply::Binary(echo, ReplyStatus::TooLarge),
+            };
+            return Ok(0);
+        }
+        let verb = match store.verb {
+            StoreVerb::Set | StoreVerb::Add | StoreVerb::Replace if store.cas != 0 => {
+                StoreVerb::Cas
+            }
+            verb => verb,
+        };
+        let exptime = self.clock.unsigned_exptime(store.exptime, self.now);
+        let value_len = store.value_len as usize;
+        if value_len <= BORROW_COPY_MAX
+            && let Some(value) = rest.get(..value_len)
+        {
+            let request = StoreRequest {
+                verb: store_verb(verb, store.cas),
+                key: store.key,
+                flags: store.flags,
+                exptime,
+            };
+            let spot = self.spot(store.key);
+            let stored = self.store_value(verb, &request, &spot, value);
+            let stored = stored.ok_or(Pause::Taken)?;
+            self.count_store(store.key);
+            self.tell(Teller::Binary(echo), verb, stored, out);
+            return Ok(value_len);
+        }
+        self.count_store(store.key);
+        session.state = State::Filling(Box::new(Filling {
+            verb,
+            flags: store.flags,
+            exptime,
+            value_len: store.value_len,
+            cas: store.cas,
+            teller: Teller::Binary(echo),
+            key_len: store.key.len(),
+            data: store.key.to_vec(),
+            pending: None,
+        }));
+        Ok(0)
+    }
+
+    /// Everything but fetches and stores.
+    fn other_frame(
+        &self,
+        session: &mut Session,
+        echo: Echo,
+        command: Command<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        match command {
+            Command::Get(_) | Command::Store(_) => {}
+            Command::Touch { key, exptime } => {
+                let exptime = self.clock.unsigned_exptime(exptime, self.now);
+                match self.touch_only(key, exptime)? {
+                    Some((flags, cas)) => reply::touched(out, echo, flags, cas),
+                    None => reply::error(out, echo, ReplyStatus::NotFound),
+                }
+            }
+            Command::Arith(arith) => self.arith_frame(echo, &arith, out)?,
+            Command::Delete { key, cas } => match self.remove(key, cas)? {
+                Deleted::Deleted => reply::done(out, echo, 0),
+                Deleted::NotFound => reply::error(out, echo, ReplyStatus::NotFound),
+                Deleted::Exists => reply::error(out, echo, ReplyStatus::Exists),
+            },
+            Command::Flush { exptime } => {
+                match self.flush(self.clock.unsigned_exptime(exptime, self.now)) {
+                    true => reply::done(out, echo, 0),
+                    false => reply::error(out, echo, ReplyStatus::AuthError),
+                }
+            }
+            Command::Noop => reply::done(out, echo, 0),
+            Command::Version => {
+                let version = self.daemon.version().as_bytes();
+                reply::body(out, echo, ReplyStatus::Success, version);
+            }
+            Command::Stat(stats) => self.binary_stats(session, echo, stats, out)?,
+            Command::Quit => {
+                reply::done(out, echo, 0);
+                return Err(Pause::Close(CloseReason::Normal));
+            }
+            Command::SaslListMechs | Command::Sasl(_) => {
+                if let Some(refused) = command.without_sasl() {
+                    return refuse(session, echo, refused, out);
+                }
+            }
+            Command::Refused(refused) => return refuse(session, echo, refused, out),
+        }
+        Ok(())
+    }
+
+    fn arith_frame(&self, echo: Echo, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let create = arith.create.map(|create| Create {
+            initial: create.initial,
+            exptime: self.clock.unsigned_exptime(create.exptime, self.now),
+        });
+        let request = ArithRequest {
+            key: arith.key,
+            delta: arith.delta,
+            incr: arith.incr,
+            unique: arith.cas,
+            create,
+        };
+        let status = match self.count_on(&request)? {
+            larder_store::Arith::Value(number, unique) => {
+                reply::number(out, echo, number, unique);
+                return Ok(());
+            }
+            larder_store::Arith::Created(unique) => {
+                let initial = create.map_or(0, |create| create.initial);
+                reply::number(out, echo, initial, unique);
+                return Ok(());
+            }
+            larder_store::Arith::NotFound => ReplyStatus::NotFound,
+            larder_store::Arith::Exists => ReplyStatus::Exists,
+            larder_store::Arith::NonNumeric => ReplyStatus::NonNumeric,
+            larder_store::Arith::NoMemory => ReplyStatus::OutOfMemory,
+        };
+        reply::error(out, echo, status);
+        Ok(())
+    }
+}
+
+/// Answers a frame that is refused: at once, or behind its value.
+fn refuse(
+    session: &mut Session,
+    echo: Echo,
+    refused: Refused,
+    out: &mut Vec<u8>,
+) -> Result<(), Pause> {
+    if refused.swallow > 0 {
+        session.state = State::Swallowing {
+            left: u64::from(refused.swallow),
+            reply: Reply::Binary(echo, refused.status),
+        };
+        return Ok(());
+    }
+    reply::error(out, echo, refused.status);
+    match refused.close {
+        true => Err(Pause::Close(CloseReason::BadFrame)),
+        false => Ok(()),
+    }
+}
+
+/// Writes what was found; of a large value the header only, and says where it is.
+#[inline]
+fn answer(echo: Echo, key: Option<&[u8]>, found: Found<'_>, out: &mut Vec<u8>) -> Option<Place> {
+    let len = found.value_len();
+    reply::value_header(out, echo, found.flags(), key, len, found.cas());
+    if len as usize > BORROW_COPY_MAX {
+        return found.place();
+    }
+    found.copy_value(out);
+    None
+}

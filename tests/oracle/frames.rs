@@ -1,0 +1,355 @@
+//! The binary protocol: random frames of every opcode from a printed seed, delivered in random pieces, the replies and
+//! memcached's counters compared; and frames after which the connection is closed.
+//!
+//! Left out is incr or decr in a batch that fetches: memcached writes the number elsewhere while a reply still holds the
+//! item, and then does not pad it; of a key whose value may be longer than 4 KiB, which is no number here; and numbers of
+//! 2^63 and more, as in `random`.
+
+use std::collections::HashMap;
+
+use crate::pair::Pair;
+use crate::random::counters;
+use crate::support::{Conn, Ended, Rng, Server, show};
+
+const HEADER_LEN: usize = 24;
+const STREAMS: u64 = 120;
+const BATCHES: u64 = 12;
+
+const KEYS: &[&str] = &["a", "b", "c", "n", "key:1"];
+/// Keys that may have long values.
+const LONG: &[&str] = &["m", "k\x01\t \n", "a-rather-longer-key"];
+const EXPTIMES: &[u32] = &[
+    0,
+    0,
+    0,
+    100,
+    2_592_000,
+    2_592_001,
+    0x7fff_ffff,
+    u32::MAX - 1,
+];
+const NUMBERS: &[u64] = &[0, 1, 7, 99_999, 1_000_000_000_000];
+const VALUES: &[&str] = &[
+    "", "0", "9", "10", "12345", " 12", "12 x", "abc", "00012", "1.5",
+];
+
+const GETS: &[u8] = &[0x00, 0x09, 0x0c, 0x0d];
+const GATS: &[u8] = &[0x1d, 0x1e, 0x23, 0x24, 0x1c];
+const STORES: &[u8] = &[0x01, 0x01, 0x02, 0x03, 0x11, 0x12, 0x13];
+const JOINS: &[u8] = &[0x0e, 0x0f, 0x19, 0x1a];
+const ARITHS: &[u8] = &[0x05, 0x06, 0x15, 0x16];
+const DELETES: &[u8] = &[0x04, 0x14];
+/// With nothing but a header: noop, flush and its quiet form, SASL's list, and what is unknown.
+const BARE: &[u8] = &[0x0a, 0x08, 0x18, 0x20, 0x1b, 0x30, 0x3d, 0x7f, 0xff];
+
+const NOOP: u8 = 0x0a;
+const MARK: u32 = 0x6d61_726b;
+
+struct Frame<'a> {
+    opcode: u8,
+    extras: &'a [u8],
+    key: &'a [u8],
+    value: &'a [u8],
+    opaque: u32,
+    cas: u64,
+}
+
+impl Frame<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        let body_len = self.extras.len() + self.key.len() + self.value.len();
+        let mut bytes = vec![0x80, self.opcode];
+        bytes.extend((self.key.len() as u16).to_be_bytes());
+        bytes.extend([self.extras.len() as u8, 0, 0, 0]);
+        bytes.extend((body_len as u32).to_be_bytes());
+        bytes.extend(self.opaque.to_be_bytes());
+        bytes.extend(self.cas.to_be_bytes());
+        bytes.extend([self.extras, self.key, self.value].concat());
+        bytes
+    }
+}
+
+const BARE_FRAME: Frame<'_> = Frame {
+    opcode: NOOP,
+    extras: &[],
+    key: &[],
+    value: &[],
+    opaque: 0,
+    cas: 0,
+};
+
+/// Sends the pieces, and reads all that comes back before a mark's reply, or before the end.
+fn exchange(conn: &mut Conn, pieces: &[&[u8]]) -> (Vec<u8>, Ended) {
+    for piece in pieces {
+        if !conn.try_send(piece) {
+            break;
+        }
+    }
+    let mark = Frame {
+        opaque: MARK,
+        ..BARE_FRAME
+    };
+    let mut reply = mark.bytes();
+    reply[0] = 0x81;
+    conn.try_send(&mark.bytes());
+    conn.try_until(&reply)
+}
+
+/// Makes the frames of one stream.
+struct Maker {
+    rng: Rng,
+    /// The last CAS uniques seen in replies.
+    uniques: Vec<u64>,
+    /// Whether the batch fetches; otherwise it counts.
+    fetches: bool,
+}
+
+impl Maker {
+    fn batch(&mut self) -> Vec<u8> {
+        self.fetches = self.rng.once_in(2);
+        (0..1 + self.rng.below(30))
+            .flat_map(|_| self.frame())
+            .collect()
+    }
+
+    fn frame(&mut self) -> Vec<u8> {
+        let opaque = self.rng.next() as u32;
+        let cas = match self.rng.below(5) {
+            0 if !self.uniques.is_empty() => *self.rng.pick(&self.uniques),
+            1 => self.rng.below(5),
+            _ => 0,
+        };
+        let long = self.rng.once_in(3);
+        let key = self.rng.pick(if long { LONG } else { KEYS }).as_bytes();
+        let exptime = self.rng.pick(EXPTIMES).to_be_bytes();
+        let mut extras = Vec::new();
+        let mut value = Vec::new();
+        let mut frame = Frame {
+            opaque,
+            key,
+            ..BARE_FRAME
+        };
+        match self.rng.below(100) {
+            0..25 if self.fetches => frame.opcode = *self.rng.pick(GETS),
+            25..40 if self.fetches => {
+                frame.opcode = *self.rng.pick(GATS);
+                extras.extend(exptime);
+            }
+            0..40 => {
+                frame.opcode = *self.rng.pick(ARITHS);
+                frame.key = self.rng.pick(KEYS).as_bytes();
+                frame.cas = cas;
+                extras.extend(self.rng.pick(NUMBERS).to_be_bytes());
+                extras.extend(self.rng.pick(NUMBERS).to_be_bytes());
+                extras.extend(if self.rng.once_in(3) {
+                    [0xff; 4]
+                } else {
+                    exptime
+                });
+            }
+            40..75 => {
+                frame.opcode = *self.rng.pick(STORES);
+                frame.cas = cas;
+                extras.extend((self.rng.below(3) as u32 * 0x4000_0001).to_be_bytes());
+                extras.extend(exptime);
+                value = self.value(long);
+            }
+            75..84 => {
+                frame.opcode = *self.rng.pick(JOINS);
+                frame.cas = cas;
+                value = self.value(long);
+            }
+            84..92 => {
+                frame.opcode = *self.rng.pick(DELETES);
+                frame.cas = cas;
+            }
+            _ => {
+                frame.opcode = *self.rng.pick(BARE);
+                frame.key = &[];
+            }
+        }
+        (frame.extras, frame.value) = (&extras, &value);
+        frame.bytes()
+    }
+
+    fn value(&mut self, long: bool) -> Vec<u8> {
+        match self.rng.below(12) {
+            0..8 => self.rng.pick(VALUES).as_bytes().to_vec(),
+            8 if long => {
+                let len = self.rng.below(3_000) as usize;
+                self.rng.bytes(len)
+            }
+            9 if long => {
+                let len = 60_000 + self.rng.below(100_000) as usize;
+                self.rng.bytes(len)
+            }
+            // Above -I.
+            10 if self.rng.once_in(5) => vec![b'x'; 1_048_577],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The batch in one to six pieces.
+    fn cuts<'a>(&mut self, batch: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut at: Vec<usize> = (0..self.rng.below(6))
+            .map(|_| self.rng.below(batch.len() as u64 + 1) as usize)
+            .collect();
+        at.extend([0, batch.len()]);
+        at.sort_unstable();
+        let pieces = at.windows(2).map(|ends| &batch[ends[0]..ends[1]]);
+        pieces.filter(|piece| !piece.is_empty()).collect()
+    }
+
+    /// Remembers the CAS uniques in replies.
+    fn learn(&mut self, replies: &[u8]) {
+        for reply in frames(replies) {
+            let unique = u64::from_be_bytes(reply[16..24].try_into().expect("eight bytes"));
+            if unique != 0 {
+                self.uniques.push(unique);
+            }
+        }
+        let old = self.uniques.len().saturating_sub(8);
+        self.uniques.drain(..old);
+    }
+}
+
+/// The frames that replies are made of.
+fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while let Some(len) = bytes.get(8..12) {
+        let len = HEADER_LEN + u32::from_be_bytes(len.try_into().expect("four bytes")) as usize;
+        let Some((frame, rest)) = bytes.split_at_checked(len) else {
+            break;
+        };
+        frames.push(frame);
+        bytes = rest;
+    }
+    frames
+}
+
+pub(crate) fn random_streams() {
+    let replay = std::env::var_os("SEED").is_some();
+    let base = Rng::seed("random_frames");
+    let pair = Pair::start();
+    for i in 0..if replay { 1 } else { STREAMS } {
+        stream(&pair, base.wrapping_add(i));
+    }
+}
+
+fn stream(pair: &Pair, seed: u64) {
+    pair.clear();
+    let (mut memcached, mut ours) = pair.connect();
+    let mut make = Maker {
+        rng: Rng::new(seed),
+        uniques: Vec::new(),
+        fetches: false,
+    };
+    for _ in 0..BATCHES {
+        let batch = make.batch();
+        let cuts = make.cuts(&batch);
+        let (theirs, our) = (exchange(&mut memcached, &cuts), exchange(&mut ours, &cuts));
+        if theirs != our {
+            let requests: HashMap<_, _> = frames(&batch)
+                .into_iter()
+                .map(|f| (&f[12..16], f))
+                .collect();
+            let (theirs, ours) = (frames(&theirs.0), frames(&our.0));
+            let first = theirs
+                .iter()
+                .zip(&ours)
+                .find(|(theirs, ours)| theirs != ours);
+            let opaque = first.map(|(_, ours)| &ours[12..16]);
+            panic!(
+                "SEED={seed}: {} frames from memcached, {} from larderd; the first that differ: {:?}\n  for {:?}",
+                theirs.len(),
+                ours.len(),
+                first.map(|(theirs, ours)| (head(theirs), head(ours))),
+                opaque
+                    .and_then(|opaque| requests.get(opaque))
+                    .map(|request| head(request))
+            );
+        }
+        make.learn(&our.0);
+    }
+    let (mut memcached, mut ours) = pair.connect();
+    assert_eq!(
+        counters(&mut memcached),
+        counters(&mut ours),
+        "counters of memcached and larderd after SEED={seed}"
+    );
+}
+
+fn head(frame: &[u8]) -> String {
+    show(&frame[..frame.len().min(100)])
+}
+
+/// Frames after which nothing can be read any more, each behind one that is good.
+pub(crate) fn closing() {
+    let pair = Pair::start();
+    let extras = [0; 20];
+    let long_key = [b'k'; 251];
+    let with = |opcode, extras, key, value| {
+        let bare = BARE_FRAME;
+        Frame {
+            opcode,
+            extras,
+            key,
+            value,
+            ..bare
+        }
+        .bytes()
+    };
+    let mut contradiction = with(0x01, &extras[..8], b"key", b"");
+    contradiction[8..12].copy_from_slice(&2_u32.to_be_bytes());
+    let frames = [
+        with(0x00, &[], b"", b""),
+        with(0x00, &extras[..4], b"key", b""),
+        with(0x00, &[], b"key", b"value"),
+        with(0x00, &[], &long_key, b""),
+        with(0x01, &[], b"key", b"value"),
+        with(0x01, &extras[..8], b"", b"value"),
+        with(0x11, &extras[..8], &long_key, b"value"),
+        with(0x0e, &extras[..8], b"key", b"value"),
+        with(0x04, &extras[..4], b"key", b""),
+        with(0x05, &extras[..8], b"key", b""),
+        with(0x05, &extras, b"key", b"1"),
+        with(0x07, &[], b"", b""),
+        with(0x07, &[], b"key", b""),
+        with(0x17, &[], b"", b""),
+        with(0x08, &extras[..8], b"", b""),
+        with(0x0a, &[], b"key", b""),
+        with(0x0b, &extras[..4], b"", b""),
+        with(0x1c, &[], b"key", b""),
+        with(0x1d, &extras[..8], b"key", b""),
+        contradiction,
+        b"get a-key-that-fills-a-header\r\n".to_vec(),
+    ];
+    for frame in frames {
+        let (mut memcached, mut ours) = pair.connect();
+        let [theirs, our] = [&mut memcached, &mut ours].map(|conn| {
+            conn.send(&BARE_FRAME.bytes());
+            conn.exactly(HEADER_LEN);
+            conn.send(&frame);
+            let (replies, ended) = conn.try_until(b"nothing ends it but the end");
+            (show(&replies), ended)
+        });
+        assert_eq!(theirs.1, Ended::Closed, "memcached, {}", head(&frame));
+        assert_eq!(theirs, our, "{}", head(&frame));
+    }
+}
+
+/// A body that no frame can have. memcached 1.6.18 says nothing; 1.6.45 answers as to any wrong shape.
+pub(crate) fn too_long() {
+    let mut frame = BARE_FRAME.bytes();
+    frame[1] = 0x01;
+    frame[4] = 8;
+    frame[8..12].copy_from_slice(&(1 << 30 | 1_u32).to_be_bytes());
+    let server = Server::larderd(&[]);
+    let mut conn = server.connect();
+    conn.send(&[&frame[..], &[0; 8]].concat());
+    let reply = conn.until_closed();
+    assert!(
+        reply.starts_with(&[0x81, 0x01, 0, 0, 0, 0, 0, 4]),
+        "{}",
+        show(&reply)
+    );
+}
