@@ -54,6 +54,15 @@ fn memccapable_passes_all_but_delete() {
 }
 
 #[test]
+fn memccapable_passes_in_binary() {
+    let server = Server::larderd(&[]);
+    let port = server.addr().port().to_string();
+    let args = ["-h", "127.0.0.1", "-p", &port, "-b"];
+    let said = Tool::check("memccapable", &args, ROUND_MAX);
+    assert!(said.contains("All tests passed"), "{said}");
+}
+
+#[test]
 fn memccp_memccat_memcrm() {
     let server = Server::larderd(&[]);
     let folder = TempDir::new().expect("a temporary folder");

@@ -73,6 +73,7 @@ function round_of(Memcached $m): void
 
 [$host, $port] = [$argv[1], (int) $argv[2]];
 round_of(client($host, $port));
+round_of(client($host, $port, [Memcached::OPT_BINARY_PROTOCOL => true]));
 round_of(client($host, $port, [Memcached::OPT_LIBKETAMA_COMPATIBLE => true, Memcached::OPT_TCP_NODELAY => true]));
 
 $quiet = client($host, $port, [Memcached::OPT_NO_BLOCK => true, Memcached::OPT_NOREPLY => true]);
@@ -80,18 +81,20 @@ $quiet->set('quiet', 'x');
 same($quiet->get('quiet'), 'x', 'get after a quiet set');
 
 // The session handler locks with add and stores with an exptime.
-// In text, which is what this version serves; the extension's default would be binary.
-ini_set('memcached.sess_binary_protocol', '0');
 ini_set('session.save_handler', 'memcached');
 ini_set('session.save_path', "$host:$port");
 ini_set('session.use_cookies', '0');
 ini_set('session.cache_limiter', '');
-session_id('larder-session');
-session_start();
-$_SESSION['user'] = 42;
-session_write_close();
-$_SESSION = [];
-session_start();
-same($_SESSION['user'] ?? null, 42, 'the session read back');
-session_destroy();
+// The extension's own choice is binary.
+foreach (['1', '0'] as $binary) {
+    ini_set('memcached.sess_binary_protocol', $binary);
+    session_id("larder-session-$binary");
+    session_start();
+    $_SESSION['user'] = 42;
+    session_write_close();
+    $_SESSION = [];
+    session_start();
+    same($_SESSION['user'] ?? null, 42, "the session read back, binary $binary");
+    session_destroy();
+}
 echo "whole round done\n";

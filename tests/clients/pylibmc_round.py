@@ -1,4 +1,4 @@
-"""pylibmc, Python on libmemcached itself, makes its whole round, blocking and with its behaviours switched on."""
+"""pylibmc, Python on libmemcached itself, makes its whole round, in text and binary, and with its behaviours on."""
 import sys
 
 import pylibmc
@@ -18,7 +18,7 @@ def fails(error, call):
     raise AssertionError(f"{got!r} in place of {error.__name__}")
 
 
-def round_of(c):
+def round_of(c, binary=False):
     same(c.set("a", "text"), True)
     same(c.get("a"), "text")
     same(c.set("d", {"an": ["object", 1, 2.5]}), True)
@@ -27,7 +27,11 @@ def round_of(c):
     same(c.add("a", "x"), False)
     same(c.add("b", "x"), True)
     same(c.replace("b", "y"), True)
-    same(c.replace("missing", "y"), False)
+    # The binary protocol says that there is no such key, text only that nothing was stored.
+    if binary:
+        fails(pylibmc.NotFound, lambda: c.replace("missing", "y"))
+    else:
+        same(c.replace("missing", "y"), False)
     same(c.append("b", "z"), True)
     same(c.prepend("b", "x"), True)
     same(c.get("b"), "xyz")
@@ -68,8 +72,10 @@ def cas_of(c):
 
 
 round_of(pylibmc.Client([SERVER]))
+round_of(pylibmc.Client([SERVER], binary=True), binary=True)
 round_of(pylibmc.Client([SERVER], behaviors={"tcp_nodelay": True, "ketama": True}))
 cas_of(pylibmc.Client([SERVER], behaviors={"cas": True}))
+cas_of(pylibmc.Client([SERVER], binary=True, behaviors={"cas": True}))
 quiet = pylibmc.Client([SERVER], behaviors={"_noreply": True})
 quiet.set("quiet", "x")
 same(quiet.get("quiet"), "x")

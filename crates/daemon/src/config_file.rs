@@ -18,8 +18,10 @@ pub(crate) fn apply(
     command_line: &[Given],
     settings: &mut Settings,
 ) -> Result<(), Refusals> {
-    let text = fs::read_to_string(path)
+    let bytes = fs::read(path)
         .map_err(|error| Refusal::value(format!("cannot be read: {error}")).at(path))?;
+    // A comment may be in any encoding.
+    let text = String::from_utf8_lossy(&bytes);
     let wins = |given: &Given| {
         command_line
             .iter()
@@ -50,6 +52,9 @@ fn read_line(line: &str, settings: &mut Settings) -> Result<Vec<Given>, Refusal>
     let line = without_comment(line);
     if line.is_empty() {
         return Ok(Vec::new());
+    }
+    if line.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Refusal::value("is not in UTF-8").at(line));
     }
     let (name, value) = split(line);
     if name == LOGFILE {
@@ -115,7 +120,7 @@ mod tests {
     use crate::options::{self, Act, Opt};
 
     /// Reads `text` as a file, beside options of the command line.
-    fn read(text: &str, command_line: &str) -> Result<Settings, Refusals> {
+    fn read(text: impl AsRef<[u8]>, command_line: &str) -> Result<Settings, Refusals> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("conf");
         fs::write(&path, text).expect("a file");
@@ -152,6 +157,20 @@ mod tests {
                 read(text, "").unwrap_or_else(|refusals| panic!("{text:?}: {refusals:?}"));
             assert_eq!(settings.memory_limit, 65 << 20, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_comment_may_be_in_any_encoding_and_an_option_not() {
+        let settings = read(b"# caf\xe9\n-m 65\n", "").expect("a good file");
+        assert_eq!(settings.memory_limit, 65 << 20);
+        let refusals = read(b"-m 65\n-P /run/caf\xe9\n", "")
+            .expect_err("a bad file")
+            .0;
+        let refusal = refusals[0].to_string();
+        assert!(
+            refusal.contains("conf:2: ") && refusal.ends_with("is not in UTF-8"),
+            "{refusal}"
+        );
     }
 
     #[test]

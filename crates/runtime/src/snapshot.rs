@@ -120,6 +120,8 @@ pub struct Snapshot {
     pub threads: u64,
     /// Whether `stats detail` counts now.
     pub detail_enabled: bool,
+    /// The last second, counted as item ages are, whose items the latest `flush_all` takes; 0 before any.
+    pub oldest_live: u64,
     /// Counters over all workers.
     pub counters: Counters,
     /// The shards' own numbers, summed.

@@ -20,6 +20,7 @@ pub(crate) fn emit(
     for (name, value) in rows(settings) {
         match name {
             "maxbytes" => emit(name, &snapshot.limit_maxbytes),
+            "oldest" => emit(name, &snapshot.oldest_live),
             "verbosity" => emit(name, &verbosity),
             "detail_enabled" => emit(name, &yes_no(snapshot.detail_enabled)),
             _ => emit(name, &value),

@@ -238,6 +238,7 @@ impl Turn<'_> {
             ),
             threads: shared.shards() as u64,
             detail_enabled: globals.detail_enabled.is_on(),
+            oldest_live: shared.oldest_live.get(),
             counters: shared.counters().since(&baseline.counters),
             store,
         }

@@ -446,7 +446,7 @@ impl Turn<'_> {
             return false;
         }
         if second <= self.now {
-            self.shared.flush_now();
+            self.shared.flush_now(self.now);
         } else {
             self.shared.flush_at(second);
         }

@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     flushes: Number,
     /// The second of a delayed flush_all; 0 is none.
     flush_at: Number,
+    /// The last second whose items the latest flush_all takes, done or due; 0 is none.
+    pub(crate) oldest_live: Number,
     pub(crate) uniques: CachePadded<Sequence>,
     pub(crate) globals: Globals,
     baseline: Lendable<Arc<Baseline>>,
@@ -96,6 +98,7 @@ impl Shared {
             page_bytes,
             flushes: Number::default(),
             flush_at: Number::default(),
+            oldest_live: Number::default(),
             uniques: CachePadded::default(),
             globals: Globals::new(detail_enabled),
             baseline: Lendable::new(Arc::default()),
@@ -123,7 +126,8 @@ impl Shared {
 
     /// Everything stored up to now is gone; a delayed flush is forgotten. Takes a number from the sequence that stores
     /// take theirs from, as memcached does.
-    pub(crate) fn flush_now(&self) {
+    pub(crate) fn flush_now(&self, now: RelTime) {
+        self.oldest_live.set(u64::from(now) - 1);
         self.uniques.next();
         self.flush_at.set(0);
         self.flushes.add(1);
@@ -131,6 +135,7 @@ impl Shared {
 
     /// Everything stored up to that second will be gone then.
     pub(crate) fn flush_at(&self, second: RelTime) {
+        self.oldest_live.set(u64::from(second) - 1);
         self.flush_at.set(u64::from(second));
     }
 
