@@ -326,6 +326,14 @@ impl Run {
         }
     }
 
+    /// What arithmetic is to store if there is nothing, now and then.
+    fn creation(&mut self) -> Option<Create> {
+        (self.rng.below(3) == 0).then(|| Create {
+            initial: self.rng.next(),
+            exptime: self.exptime(),
+        })
+    }
+
     fn arith(&mut self) {
         let key = self.key();
         self.compare(&key);
@@ -335,10 +343,7 @@ impl Run {
             0 => self.unique_for(twin.as_ref()),
             _ => 0,
         };
-        let create = (self.rng.below(3) == 0).then(|| Create {
-            initial: self.rng.next(),
-            exptime: self.exptime(),
-        });
+        let create = self.creation();
         let at = Moment {
             now: self.now,
             uniques: &self.uniques,
