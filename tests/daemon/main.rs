@@ -6,6 +6,7 @@ mod support;
 
 mod daemon;
 mod logging;
+mod protocols;
 mod refusals;
 mod starting;
 mod stopping;

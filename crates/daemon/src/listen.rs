@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
-use larder_runtime::Endpoint;
+use larder_runtime::{Endpoint, Place, Protocol};
 
 use crate::refusal::Refusal;
 use crate::settings::{DEFAULT_LISTEN, Settings};
@@ -15,14 +15,19 @@ use crate::settings::{DEFAULT_LISTEN, Settings};
 struct Entry {
     host: String,
     port: u16,
+    /// What is to be spoken there, if the entry says so.
+    protocol: Option<Protocol>,
 }
 
 /// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached.
 pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
     if let Some(path) = &settings.unix_socket {
-        return Ok(vec![Endpoint::Unix {
-            path: path.clone(),
-            mask: settings.unix_mask,
+        return Ok(vec![Endpoint {
+            place: Place::Unix {
+                path: path.clone(),
+                mask: settings.unix_mask,
+            },
+            protocol: settings.protocol,
         }]);
     }
     // -1 is any free port, which the system calls 0.
@@ -32,17 +37,18 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
         true => &by_default[..],
         false => &settings.listen,
     };
-    let mut endpoints = Vec::new();
+    let mut endpoints: Vec<Endpoint> = Vec::new();
     for text in lists.iter().flat_map(|list| list.split([',', ';'])) {
         let text = text.trim();
         let entry = entry(text, port).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
         let addresses = entry
             .resolve()
             .map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
-        for address in addresses.into_iter().map(Endpoint::Tcp) {
+        let protocol = entry.protocol.unwrap_or(settings.protocol);
+        for place in addresses.into_iter().map(Place::Tcp) {
             // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
-            if !endpoints.contains(&address) {
-                endpoints.push(address);
+            if endpoints.iter().all(|other| other.place != place) {
+                endpoints.push(Endpoint { place, protocol });
             }
         }
     }
@@ -51,7 +57,7 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
 
 /// Reads one entry.
 fn entry(text: &str, default_port: u16) -> Result<Entry, Refusal> {
-    let rest = without_prefixes(text)?;
+    let (protocol, rest) = prefixes(text)?;
     let (host, port) = split_port(rest)?;
     if host.is_empty() {
         return Err(Refusal::system(
@@ -67,11 +73,12 @@ fn entry(text: &str, default_port: u16) -> Result<Entry, Refusal> {
     Ok(Entry {
         host: host.to_owned(),
         port,
+        protocol,
     })
 }
 
-/// Takes memcached's prefixes off, refusing those that ask for what is not served.
-fn without_prefixes(text: &str) -> Result<&str, Refusal> {
+/// Takes memcached's prefixes off, refusing those that ask for what is not served: the protocol, and the rest.
+fn prefixes(text: &str) -> Result<(Option<Protocol>, &str), Refusal> {
     let tls = ["notls:", "btls:", "mtls:"];
     if let Some(prefix) = tls.iter().find(|prefix| text.starts_with(**prefix)) {
         return Err(Refusal::system(format!(
@@ -79,25 +86,24 @@ fn without_prefixes(text: &str) -> Result<&str, Refusal> {
         )));
     }
     let mut rest = text;
+    let mut protocol = None;
     if let Some((name, after)) = bracketed(rest, "proto") {
-        match name {
-            "ascii" | "negotiating" => rest = after,
-            "binary" => {
-                return Err(Refusal::system(
-                    "proto[binary] is not served by this version: the first byte of each connection tells its protocol",
-                ));
-            }
+        rest = after;
+        protocol = Some(match name {
+            "ascii" => Protocol::Text,
+            "binary" => Protocol::Binary,
+            "negotiating" => Protocol::Negotiated,
             _ => {
                 return Err(Refusal::system(format!(
-                    "`{name}` is not a protocol: write ascii or negotiating"
+                    "`{name}` is not a protocol: write ascii, binary or negotiating"
                 )));
             }
-        }
+        });
     }
     if let Some((_, after)) = bracketed(rest, "tag") {
         rest = after;
     }
-    Ok(rest)
+    Ok((protocol, rest))
 }
 
 /// `word[name]:rest` or `word_name_:rest`, taken apart.
@@ -157,9 +163,9 @@ mod tests {
     use crate::refusal::Code;
 
     fn addresses(settings: &Settings) -> Result<Vec<String>, Refusal> {
-        let name = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Tcp(address) => address.to_string(),
-            Endpoint::Unix { path, mask } => format!("{} {mask:o}", path.display()),
+        let name = |endpoint: &Endpoint| match &endpoint.place {
+            Place::Tcp(address) => address.to_string(),
+            Place::Unix { path, mask } => format!("{} {mask:o}", path.display()),
         };
         Ok(endpoints(settings)?.iter().map(name).collect())
     }
@@ -198,6 +204,7 @@ mod tests {
                 &["proto[negotiating]:tag[a]:127.0.0.1"],
                 &["127.0.0.1:11211"],
             ),
+            (&["proto[binary]:127.0.0.1"], &["127.0.0.1:11211"]),
             (&["tag_a_:[::1]:5"], &["[::1]:5"]),
         ];
         for (lists, expected) in table {
@@ -207,6 +214,20 @@ mod tests {
                 "{lists:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_entry_may_have_a_protocol_of_its_own() {
+        let list = "127.0.0.1:1,proto[ascii]:127.0.0.1:2,proto[negotiating]:127.0.0.1:3";
+        let settings = Settings {
+            listen: vec![list.to_owned()],
+            protocol: Protocol::Binary,
+            ..Settings::default()
+        };
+        let endpoints = endpoints(&settings).expect("good entries");
+        let protocols: Vec<Protocol> = endpoints.iter().map(|place| place.protocol).collect();
+        let expected = [Protocol::Binary, Protocol::Text, Protocol::Negotiated];
+        assert_eq!(protocols, expected);
     }
 
     #[test]
@@ -237,7 +258,6 @@ mod tests {
             "[::1]80",
             "notls:127.0.0.1",
             "mtls:*",
-            "proto[binary]:127.0.0.1",
             "proto[foo]:127.0.0.1",
             "no such host",
             "256.1.1.1.1",

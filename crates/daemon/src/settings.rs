@@ -255,7 +255,6 @@ impl Settings {
             cas: self.cas,
             conn_limit: self.conn_limit as usize,
             maxconns_fast: self.extended.maxconns_fast,
-            protocol: self.protocol,
             requests_per_turn: self.requests_per_turn,
             idle_timeout_s: self.extended.idle_timeout_s,
             flush_enabled: self.flush_enabled,

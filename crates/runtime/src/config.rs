@@ -7,9 +7,18 @@ use larder_store::{ShardConfig, page_bytes_for};
 
 use crate::limits::HEAP_ALLOWANCE;
 
-/// A place to listen.
+/// A place to listen, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub struct Endpoint {
+    /// Where.
+    pub place: Place,
+    /// Which protocols (`-B`, or an entry's own).
+    pub protocol: Protocol,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
     /// A TCP address; port 0 lets the system choose.
     Tcp(SocketAddr),
     /// A Unix socket and the permission bits of its file (`-a`). An old socket file is replaced.
@@ -21,7 +30,7 @@ pub enum Endpoint {
     },
 }
 
-/// Which protocols connections may speak (`-B`).
+/// Which protocols connections may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// The first byte of each connection tells.
@@ -53,8 +62,6 @@ pub struct Config {
     pub conn_limit: usize,
     /// At the limit: answer and close (on), or leave connections in the kernel's queue (off).
     pub maxconns_fast: bool,
-    /// Which protocols connections may speak (`-B`).
-    pub protocol: Protocol,
     /// Commands of one connection in a row before others get their turn (`-R`).
     pub requests_per_turn: u32,
     /// Seconds without a command after which a connection is closed; 0 is never.

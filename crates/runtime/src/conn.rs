@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use larder_store::RelTime;
 
+use crate::config::Protocol;
 use crate::execute::{CloseReason, Session};
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
@@ -40,11 +41,11 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(socket: Socket, info: Arc<ConnInfo>) -> Self {
+    pub(crate) fn new(socket: Socket, info: Arc<ConnInfo>, protocol: Protocol) -> Self {
         Self {
             socket,
             info,
-            session: Session::new(),
+            session: Session::new(protocol),
             input: Vec::new(),
             input_at: 0,
             output: Vec::new(),

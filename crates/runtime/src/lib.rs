@@ -35,7 +35,7 @@ use std::thread;
 use crossbeam::channel;
 use larder_store::{KeyHasher, Shard};
 
-pub use config::{Config, Endpoint, Protocol};
+pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
 pub use larder_store::{ClassStats, StoreStats};
 pub use snapshot::{Counters, Snapshot};
@@ -74,7 +74,7 @@ impl Server {
         let sockets = config
             .endpoints
             .iter()
-            .map(|endpoint| ListenSocket::open(endpoint, config.backlog))
+            .map(|endpoint| ListenSocket::open(&endpoint.place, config.backlog))
             .collect::<io::Result<Vec<_>>>()?;
         let hasher = KeyHasher::new();
         let shard_config = config.shard();
@@ -128,6 +128,11 @@ impl Server {
             event_loop,
         } = self;
         let (conn_limit, maxconns_fast) = (config.conn_limit, config.maxconns_fast);
+        let protocols = config
+            .endpoints
+            .iter()
+            .map(|place| place.protocol)
+            .collect();
         let shard_config = config.shard();
         let (setup_shared, config) = (Arc::clone(&shared), Arc::new(config));
         let listener = event_loop.waker();
@@ -162,6 +167,7 @@ impl Server {
             clock,
             event_loop,
             sockets,
+            protocols,
             inboxes,
             conn_limit,
             maxconns_fast,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam::channel::Sender;
 
 use crate::clock::Clock;
+use crate::config::Protocol;
 use crate::conn::Conn;
 use crate::daemon::Stop;
 use crate::event_loop::EventLoop;
@@ -29,6 +30,8 @@ pub(crate) struct Listener {
     pub(crate) clock: Clock,
     pub(crate) event_loop: EventLoop,
     pub(crate) sockets: Vec<ListenSocket>,
+    /// What is spoken at each of them.
+    pub(crate) protocols: Vec<Protocol>,
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) conn_limit: usize,
     pub(crate) maxconns_fast: bool,
@@ -81,7 +84,7 @@ impl Listener {
                 return;
             }
             match self.sockets[number].accept() {
-                Ok(accepted) => self.take_in(accepted),
+                Ok(accepted) => self.take_in(accepted, self.protocols[number]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_out_of_descriptors(&error) => {
                     self.rest(
@@ -102,7 +105,7 @@ impl Listener {
         !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit
     }
 
-    fn take_in(&mut self, accepted: Accepted) {
+    fn take_in(&mut self, accepted: Accepted, protocol: Protocol) {
         let Accepted {
             mut socket,
             peer,
@@ -133,7 +136,10 @@ impl Listener {
         self.shared.workers[worker].conns.add(1);
         let inbox = &self.inboxes[worker];
         // A worker that does not take it has ended, and so will this thread.
-        if inbox.sender.send(Box::new(Conn::new(socket, info))).is_ok()
+        if inbox
+            .sender
+            .send(Box::new(Conn::new(socket, info, protocol)))
+            .is_ok()
             && let Err(error) = inbox.waker.wake()
         {
             log::error!("a worker cannot be woken: {error}");

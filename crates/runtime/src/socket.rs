@@ -12,7 +12,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
-use crate::config::Endpoint;
+use crate::config::Place;
 
 /// A client's socket.
 pub(crate) enum Socket {
@@ -121,11 +121,11 @@ pub(crate) struct Accepted {
 }
 
 impl ListenSocket {
-    /// Opens an endpoint.
-    pub(crate) fn open(endpoint: &Endpoint, backlog: u32) -> io::Result<Self> {
-        match endpoint {
-            Endpoint::Tcp(addr) => listen_tcp(*addr, backlog).map_err(|error| named(error, addr)),
-            Endpoint::Unix { path, mask } => {
+    /// Opens a socket to listen on.
+    pub(crate) fn open(place: &Place, backlog: u32) -> io::Result<Self> {
+        match place {
+            Place::Tcp(addr) => listen_tcp(*addr, backlog).map_err(|error| named(error, addr)),
+            Place::Unix { path, mask } => {
                 listen_unix(path, *mask, backlog).map_err(|error| named(error, path.display()))
             }
         }

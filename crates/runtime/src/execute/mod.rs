@@ -23,7 +23,7 @@ use session::{Reply, Sending, State, Wire};
 pub(crate) use stats::{LISTENING, PARSING};
 
 use crate::clock::Clock;
-use crate::config::{Config, Protocol};
+use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::limits::OUTPUT_HIGH;
 use crate::shared::{Shared, WorkerCounters};
@@ -63,7 +63,11 @@ impl<'a> Turn<'a> {
             let Some(&first) = input.first() else {
                 return (0, Pause::Input);
             };
-            session.wire = self.wire(first);
+            session.wire = if first == REQUEST_MAGIC {
+                Wire::Binary
+            } else {
+                Wire::Text
+            };
         }
         let mut at = 0;
         let mut commands_left = self.config.requests_per_turn;
@@ -84,16 +88,6 @@ impl<'a> Turn<'a> {
             if let Some(pause) = pause {
                 return (at, pause);
             }
-        }
-    }
-
-    /// The protocol that a connection's first byte tells, where `-B` leaves it the choice.
-    fn wire(&self, first: u8) -> Wire {
-        match self.config.protocol {
-            Protocol::Text => Wire::Text,
-            Protocol::Binary => Wire::Binary,
-            Protocol::Negotiated if first == REQUEST_MAGIC => Wire::Binary,
-            Protocol::Negotiated => Wire::Text,
         }
     }
 

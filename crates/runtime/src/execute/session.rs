@@ -6,6 +6,7 @@ use larder_protocol::text::{GetVerb, StatsCommand, StoreVerb};
 use larder_store::{Pending, Pin, RelTime, Shard, StoreStats};
 
 use super::Spot;
+use crate::config::Protocol;
 
 /// Why a connection's turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,11 +169,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(protocol: Protocol) -> Self {
         Self {
             state: State::Line,
             searched: 0,
-            wire: Wire::Undecided,
+            wire: match protocol {
+                Protocol::Negotiated => Wire::Undecided,
+                Protocol::Text => Wire::Text,
+                Protocol::Binary => Wire::Binary,
+            },
             ahead: None,
         }
     }
