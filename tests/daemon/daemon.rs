@@ -107,14 +107,16 @@ impl Daemon {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Its ports, in the order of `-l`.
+    pub(crate) fn port_numbers(&self) -> Vec<u16> {
+        let ports = self.ports().into_iter();
+        let number = |line: String| line.rsplit(' ').next().and_then(|port| port.parse().ok());
+        ports.map(|line| number(line).expect("a port")).collect()
+    }
+
     /// Connects to its first port on 127.0.0.1.
     pub(crate) fn connect(&self) -> Conn {
-        let ports = self.ports();
-        let port = ports[0]
-            .rsplit(' ')
-            .next()
-            .and_then(|port| port.parse().ok());
-        Conn::open(SocketAddr::from(([127, 0, 0, 1], port.expect("a port"))))
+        Conn::open(SocketAddr::from(([127, 0, 0, 1], self.port_numbers()[0])))
     }
 
     /// One row of `stats settings`.

@@ -27,13 +27,10 @@ fn speaks_binary(addr: SocketAddr) -> bool {
 
 /// Its addresses, in the order of `-l`.
 fn addresses(daemon: &Daemon) -> Vec<SocketAddr> {
-    let ports = daemon.ports();
-    let ports = ports
-        .iter()
-        .map(|line| line.rsplit(' ').next().and_then(|port| port.parse().ok()));
-    (1..)
-        .zip(ports)
-        .map(|(host, port)| SocketAddr::from(([127, 0, 0, host], port.expect("a port"))))
+    let hosts = (1..).map(|host| [127, 0, 0, host]);
+    hosts
+        .zip(daemon.port_numbers())
+        .map(SocketAddr::from)
         .collect()
 }
 

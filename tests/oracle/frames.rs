@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use crate::pair::Pair;
-use crate::random::counters;
+use crate::random::{counters, cuts, run_streams};
 use crate::support::{Conn, Ended, Rng, Server, show};
 
 const HEADER_LEN: usize = 24;
@@ -188,17 +188,6 @@ impl Maker {
         }
     }
 
-    /// The batch in one to six pieces.
-    fn cuts<'a>(&mut self, batch: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut at: Vec<usize> = (0..self.rng.below(6))
-            .map(|_| self.rng.below(batch.len() as u64 + 1) as usize)
-            .collect();
-        at.extend([0, batch.len()]);
-        at.sort_unstable();
-        let pieces = at.windows(2).map(|ends| &batch[ends[0]..ends[1]]);
-        pieces.filter(|piece| !piece.is_empty()).collect()
-    }
-
     /// Remembers the CAS uniques in replies.
     fn learn(&mut self, replies: &[u8]) {
         for reply in frames(replies) {
@@ -227,12 +216,7 @@ fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 pub(crate) fn random_streams() {
-    let replay = std::env::var_os("SEED").is_some();
-    let base = Rng::seed("random_frames");
-    let pair = Pair::start();
-    for i in 0..if replay { 1 } else { STREAMS } {
-        stream(&pair, base.wrapping_add(i));
-    }
+    run_streams("random_frames", STREAMS, stream);
 }
 
 fn stream(pair: &Pair, seed: u64) {
@@ -245,7 +229,7 @@ fn stream(pair: &Pair, seed: u64) {
     };
     for _ in 0..BATCHES {
         let batch = make.batch();
-        let cuts = make.cuts(&batch);
+        let cuts = cuts(&mut make.rng, &batch, 6);
         let (theirs, our) = (exchange(&mut memcached, &cuts), exchange(&mut ours, &cuts));
         if theirs != our {
             let requests: HashMap<_, _> = frames(&batch)

@@ -96,12 +96,30 @@ const UNKNOWN: &[&str] = &[
 
 /// Runs all streams of a seed; `SEED=` plays one stream again.
 pub(crate) fn run() {
-    let replay = std::env::var("SEED").is_ok();
-    let base = Rng::seed("random_streams");
+    run_streams("random_streams", STREAMS, stream);
+}
+
+/// Runs so many streams from a seed that is printed, or the one that `SEED` names.
+pub(crate) fn run_streams(test: &str, streams: u64, stream: fn(&Pair, u64)) {
+    let replay = std::env::var_os("SEED").is_some();
+    let base = Rng::seed(test);
     let pair = Pair::start();
-    for i in 0..if replay { 1 } else { STREAMS } {
+    for i in 0..if replay { 1 } else { streams } {
         stream(&pair, base.wrapping_add(i));
     }
+}
+
+/// The batch in one to `most` pieces.
+pub(crate) fn cuts<'a>(rng: &mut Rng, batch: &'a [u8], most: u64) -> Vec<&'a [u8]> {
+    let mut at: Vec<usize> = (0..rng.below(most))
+        .map(|_| rng.below(batch.len() as u64 + 1) as usize)
+        .collect();
+    at.extend([0, batch.len()]);
+    at.sort_unstable();
+    at.windows(2)
+        .map(|ends| &batch[ends[0]..ends[1]])
+        .filter(|piece| !piece.is_empty())
+        .collect()
 }
 
 fn stream(pair: &Pair, seed: u64) {
@@ -115,7 +133,7 @@ fn stream(pair: &Pair, seed: u64) {
     };
     for _ in 0..BATCHES {
         let batch = make.batch();
-        let cuts = make.cuts(&batch);
+        let cuts = cuts(&mut make.rng, &batch, 8);
         let (theirs, ours) = both(&mut memcached_and_ours, &cuts);
         let same = ours
             .bytes
@@ -292,19 +310,6 @@ impl Maker {
 
     fn noreply(&mut self) -> &'static str {
         if self.rng.once_in(5) { " noreply" } else { "" }
-    }
-
-    /// The batch in one to eight pieces.
-    fn cuts<'a>(&mut self, batch: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut at: Vec<usize> = (0..self.rng.below(8))
-            .map(|_| self.rng.below(batch.len() as u64 + 1) as usize)
-            .collect();
-        at.extend([0, batch.len()]);
-        at.sort_unstable();
-        at.windows(2)
-            .map(|ends| &batch[ends[0]..ends[1]])
-            .filter(|piece| !piece.is_empty())
-            .collect()
     }
 
     /// Remembers the CAS uniques in a reply. Values may hold anything, so a wrong one may be learned: it is as good as any.

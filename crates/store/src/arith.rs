@@ -61,7 +61,7 @@ impl Shard {
         if item.value_len() == 0 {
             return Arith::NonNumeric;
         }
-        if request.unique != 0 && item.cas() != request.unique {
+        if !item.has_cas(request.unique) {
             return Arith::Exists;
         }
         if item.chunked() {

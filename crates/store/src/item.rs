@@ -182,6 +182,11 @@ impl<'a> Item<'a> {
         );
         u64::from(high) << 32 | u64::from(low)
     }
+    /// Whether it has this CAS unique; 0 is any.
+    #[inline]
+    pub(crate) fn has_cas(self, unique: u64) -> bool {
+        unique == 0 || unique == self.cas()
+    }
     #[inline]
     pub(crate) fn flags(self) -> u32 {
         if self.has(HAS_FLAGS) {
@@ -340,6 +345,10 @@ impl<'a> Piece<'a> {
     pub(crate) fn len(self) -> usize {
         field::<LEN, PIECE_HEADER>(split(self.0).0) as usize
     }
+    /// Bytes that still fit.
+    pub(crate) fn room(self) -> usize {
+        self.0.len() - PIECE_HEADER - self.len()
+    }
     pub(crate) fn bytes(self) -> &'a [u8] {
         &self.0[PIECE_HEADER..PIECE_HEADER + self.len()]
     }
@@ -362,14 +371,10 @@ impl PieceMut<'_> {
     pub(crate) fn set_chain(&mut self, chain: usize) {
         set_u32(self.0, CHAIN_NUMBER, chain as u32);
     }
-    /// Bytes that still fit.
-    pub(crate) fn room(&self) -> usize {
-        self.0.len() - PIECE_HEADER - Piece(self.0).len()
-    }
     /// Takes as many of `bytes` as fit; returns how many.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.room());
-        let len = Piece(self.0).len();
+        let piece = Piece(self.0);
+        let (len, taken) = (piece.len(), bytes.len().min(piece.room()));
         let at = PIECE_HEADER + len;
         self.0[at..at + taken].copy_from_slice(&bytes[..taken]);
         set_u32(self.0, LEN, (len + taken) as u32);

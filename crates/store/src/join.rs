@@ -44,7 +44,12 @@ impl Shard {
             Value::Bytes(bytes) if !item.chunked() && item.front_len() + total <= CHUNK_MAX => {
                 self.join_in_chunk(hash, id, bytes, in_front, at)
             }
-            value => self.join_chain(hash, id, value, in_front, at),
+            value => {
+                self.guard = id;
+                let stored = self.join_chain(hash, id, value, in_front, at);
+                self.guard = ChunkId::NONE;
+                stored
+            }
         }
     }
 
@@ -97,22 +102,8 @@ impl Shard {
         Stored::Stored(cas)
     }
 
-    /// Joins where the result is a chunked item.
+    /// Joins where the result is a chunked item, which eviction is to leave alone meanwhile.
     fn join_chain(
-        &mut self,
-        hash: KeyHash,
-        id: ChunkId,
-        value: Value<'_>,
-        in_front: bool,
-        at: Moment<'_>,
-    ) -> Stored {
-        self.guard = id;
-        let stored = self.join_chain_guarded(hash, id, value, in_front, at);
-        self.guard = ChunkId::NONE;
-        stored
-    }
-
-    fn join_chain_guarded(
         &mut self,
         hash: KeyHash,
         id: ChunkId,

@@ -126,10 +126,10 @@ impl Shard {
     }
 
     /// Bytes that still fit into the last piece of a chain.
-    pub(crate) fn room_at_end(&mut self, chain: usize) -> usize {
+    pub(crate) fn room_at_end(&self, chain: usize) -> usize {
         match self.chains[chain].last {
             ChunkId::NONE => 0,
-            last => PieceMut(self.slab.pages.chunk_mut(last)).room(),
+            last => Piece(self.slab.pages.chunk(last)).room(),
         }
     }
 

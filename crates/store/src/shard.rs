@@ -284,7 +284,7 @@ impl Shard {
         let Some(id) = self.lookup(hash, key, now) else {
             return Deleted::NotFound;
         };
-        if unique != 0 && Item::new(self.slab.pages.chunk(id)).cas() != unique {
+        if !Item::new(self.slab.pages.chunk(id)).has_cas(unique) {
             return Deleted::Exists;
         }
         self.slab.stats_of(id).delete_hits += 1;

@@ -133,7 +133,7 @@ impl Shard {
                 Err(Stored::Exists)
             }
             (StoreVerb::Append(unique) | StoreVerb::Prepend(unique), Some(id))
-                if unique != 0 && Item::new(self.slab.pages.chunk(id)).cas() != unique =>
+                if !Item::new(self.slab.pages.chunk(id)).has_cas(unique) =>
             {
                 Err(Stored::Exists)
             }

@@ -12,11 +12,10 @@ use larder_store::{
 
 use super::get::sending;
 use super::session::{Filling, Reply, State, Teller};
-use super::text::Used;
+use super::text::{Used, used};
 use super::value::store_verb;
 use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::shared::PrefixCounts;
-use crate::snapshot::Counter;
 
 impl Turn<'_> {
     /// Decodes the frame at the front of the input and carries it out.
@@ -32,11 +31,9 @@ impl Turn<'_> {
             Status::Incomplete { .. } => return (0, Some(Pause::Input)),
             Status::BadMagic => return (0, Some(Pause::Close(CloseReason::BadFrame))),
         };
-        if *commands_left == 0 {
-            self.count(Counter::ConnYields, 1);
-            return (0, Some(Pause::Yield));
+        if let Err(pause) = self.take_command(commands_left) {
+            return (0, Some(pause));
         }
-        *commands_left -= 1;
         let Request { echo, command } = request;
         let done = match command {
             Command::Get(get) => self.get_frame(session, echo, &get, out),
@@ -49,12 +46,7 @@ impl Turn<'_> {
             }
             other => self.other_frame(session, echo, other, out),
         };
-        match done {
-            Ok(()) => (head_len, None),
-            // The frame stays in the input, to be decoded again.
-            Err(Pause::Taken) => (0, Some(Pause::Taken)),
-            Err(pause) => (head_len, Some(pause)),
-        }
+        used(head_len, done)
     }
 
     /// get, gat, and those that repeat the key.
@@ -119,13 +111,9 @@ impl Turn<'_> {
         rest: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<usize, Pause> {
-        let config = self.shard_config;
+        let (config, teller) = (self.shard_config, Teller::Binary(echo));
         if !config.fits(store.key.len(), store.flags, store.value_len) {
-            self.too_large(store.verb, store.key)?;
-            session.state = State::Swallowing {
-                left: u64::from(store.value_len),
-                reply: Reply::Binary(echo, ReplyStatus::TooLarge),
-            };
+            self.too_large(session, store.verb, store.key, store.value_len, teller)?;
             return Ok(0);
         }
         let verb = match store.verb {
@@ -135,35 +123,26 @@ impl Turn<'_> {
             verb => verb,
         };
         let exptime = self.clock.unsigned_exptime(store.exptime, self.now);
+        let request = StoreRequest {
+            verb: store_verb(verb, store.cas),
+            key: store.key,
+            flags: store.flags,
+            exptime,
+        };
         let value_len = store.value_len as usize;
         if value_len <= BORROW_COPY_MAX
             && let Some(value) = rest.get(..value_len)
         {
-            let request = StoreRequest {
-                verb: store_verb(verb, store.cas),
-                key: store.key,
-                flags: store.flags,
-                exptime,
-            };
             let spot = self.spot(store.key);
             let stored = self.store_value(verb, &request, &spot, value);
             let stored = stored.ok_or(Pause::Taken)?;
             self.count_store(store.key);
-            self.tell(Teller::Binary(echo), verb, stored, out);
+            self.tell(teller, verb, stored, out);
             return Ok(value_len);
         }
         self.count_store(store.key);
-        session.state = State::Filling(Box::new(Filling {
-            verb,
-            flags: store.flags,
-            exptime,
-            value_len: store.value_len,
-            cas: store.cas,
-            teller: Teller::Binary(echo),
-            key_len: store.key.len(),
-            data: store.key.to_vec(),
-            pending: None,
-        }));
+        let filling = Filling::new(verb, store.cas, &request, store.value_len, teller);
+        session.state = State::Filling(Box::new(filling));
         Ok(0)
     }
 

@@ -13,13 +13,13 @@ mod stats;
 mod text;
 mod value;
 
-use larder_protocol::binary::{REQUEST_MAGIC, reply as frames};
+use larder_protocol::binary::REQUEST_MAGIC;
 use larder_protocol::text::reply::CRLF;
 use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
 pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
-use session::{Reply, Sending, State, Wire};
+use session::{Sending, State, Wire};
 pub(crate) use stats::{LISTENING, PARSING};
 
 use crate::clock::Clock;
@@ -112,10 +112,7 @@ impl<'a> Turn<'a> {
                 if *left > 0 {
                     return (dropped as usize, Some(Pause::Input));
                 }
-                match *reply {
-                    Reply::Text(text) => out.extend_from_slice(text),
-                    Reply::Binary(echo, status) => frames::error(out, echo, status),
-                }
+                reply.write(out);
                 session.state = State::Line;
                 (dropped as usize, None)
             }
@@ -152,6 +149,17 @@ impl<'a> Turn<'a> {
             }
         }
         None
+    }
+
+    /// Counts a command of the connection's share in this turn; none may follow when that is used up.
+    #[inline(always)]
+    fn take_command(&self, commands_left: &mut u32) -> Result<(), Pause> {
+        if *commands_left == 0 {
+            self.count(Counter::ConnYields, 1);
+            return Err(Pause::Yield);
+        }
+        *commands_left -= 1;
+        Ok(())
     }
 
     #[inline]

@@ -1,9 +1,10 @@
 //! Where a connection stands in its protocol: between lines, or in the middle of something that could not be done at
 //! once. Every state can be left and come back to, so nothing here ever waits.
 
+use larder_protocol::binary::reply as frames;
 use larder_protocol::binary::{Echo, ReplyStatus};
-use larder_protocol::text::{GetVerb, StatsCommand, StoreVerb};
-use larder_store::{Pending, Pin, RelTime, Shard, StoreStats};
+use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
+use larder_store::{Pending, Pin, RelTime, Shard, StoreRequest, StoreStats};
 
 use super::Spot;
 use crate::config::Protocol;
@@ -80,6 +81,15 @@ pub(crate) enum Reply {
     Binary(Echo, ReplyStatus),
 }
 
+impl Reply {
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => out.extend_from_slice(text),
+            Self::Binary(echo, status) => frames::error(out, echo, status),
+        }
+    }
+}
+
 /// To whom the outcome of a store command is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Teller {
@@ -91,8 +101,17 @@ impl Teller {
     /// What ends a data block.
     pub(crate) fn block_end(self) -> &'static [u8] {
         match self {
-            Self::Text { .. } => larder_protocol::text::reply::CRLF,
+            Self::Text { .. } => reply::CRLF,
             Self::Binary(_) => &[],
+        }
+    }
+
+    /// How it is told that nothing was stored, in the words of its protocol.
+    pub(crate) fn refusal(self, error: ErrorText, status: ReplyStatus) -> Reply {
+        match self {
+            Self::Text { noreply: true } => Reply::Text(&[]),
+            Self::Text { noreply: false } => Reply::Text(error.line()),
+            Self::Binary(echo) => Reply::Binary(echo, status),
         }
     }
 }
@@ -121,6 +140,27 @@ pub(crate) struct Filling {
 }
 
 impl Filling {
+    /// Of a request, `verb` and `cas` as the protocol has them, of whose block nothing has come yet.
+    pub(crate) fn new(
+        verb: StoreVerb,
+        cas: u64,
+        request: &StoreRequest<'_>,
+        value_len: u32,
+        teller: Teller,
+    ) -> Self {
+        Self {
+            verb,
+            flags: request.flags,
+            exptime: request.exptime,
+            value_len,
+            cas,
+            teller,
+            key_len: request.key.len(),
+            data: request.key.to_vec(),
+            pending: None,
+        }
+    }
+
     pub(crate) fn key(&self) -> &[u8] {
         &self.data[..self.key_len]
     }

@@ -117,18 +117,19 @@ impl Turn<'_> {
                 self.stats_detail(&mut text)?;
                 frames::stat(out, echo, "detailed", &String::from_utf8_lossy(&text));
             }
-            StatsCommand::General
-            | StatsCommand::Settings
-            | StatsCommand::Items
-            | StatsCommand::Slabs
-            | StatsCommand::Larder
-            | StatsCommand::Sizes
-            | StatsCommand::Reset => {
-                session.state = gathering(command, Some(echo));
+            StatsCommand::DetailOn
+            | StatsCommand::DetailOff
+            | StatsCommand::DetailDump
+            | StatsCommand::DetailUsage
+            | StatsCommand::Conns
+            | StatsCommand::Cachedump { .. }
+            | StatsCommand::CachedumpBad(_)
+            | StatsCommand::Unknown => {
+                frames::error(out, echo, ReplyStatus::NotFound);
                 return Ok(());
             }
-            _ => {
-                frames::error(out, echo, ReplyStatus::NotFound);
+            gathered => {
+                session.state = gathering(gathered, Some(echo));
                 return Ok(());
             }
         }

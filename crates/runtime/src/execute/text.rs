@@ -1,5 +1,6 @@
 //! The classic text commands, one by one; those that fetch are in `get`.
 
+use larder_protocol::binary::ReplyStatus;
 use larder_protocol::text::{
     self, Arith, Command, ErrorText, Frequent, Refused, Status, Store, frequent, reply,
 };
@@ -14,6 +15,16 @@ use crate::snapshot::Counter;
 
 /// Input used, and why to stop if so.
 pub(super) type Used = (usize, Option<Pause>);
+
+/// Of a command of so many bytes, what it came to. When its shard is taken it stays in the input, to be decoded again.
+#[inline(always)]
+pub(super) fn used(len: usize, done: Result<(), Pause>) -> Used {
+    match done {
+        Ok(()) => (len, None),
+        Err(Pause::Taken) => (0, Some(Pause::Taken)),
+        Err(pause) => (len, Some(pause)),
+    }
+}
 
 impl Turn<'_> {
     /// Decodes the line at the front of the input and carries it out.
@@ -62,11 +73,9 @@ impl Turn<'_> {
             }
             Status::Overlong => return (0, Some(Pause::Close(CloseReason::LineTooLong))),
         };
-        if *commands_left == 0 {
-            self.count(Counter::ConnYields, 1);
-            return (0, Some(Pause::Yield));
+        if let Err(pause) = self.take_command(commands_left) {
+            return (0, Some(pause));
         }
-        *commands_left -= 1;
         session.searched = 0;
         match command {
             Command::Get(get) => {
@@ -84,12 +93,7 @@ impl Turn<'_> {
                 (get.keys_at + used, pause)
             }
             Command::Store(store) => self.store(session, &store, line_len, input, out),
-            other => match self.other(session, other, out) {
-                Ok(()) => (line_len, None),
-                // The line stays in the input, to be decoded again.
-                Err(Pause::Taken) => (0, Some(Pause::Taken)),
-                Err(pause) => (line_len, Some(pause)),
-            },
+            other => used(line_len, self.other(session, other, out)),
         }
     }
 
@@ -226,29 +230,29 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
     ) -> Used {
         let value_len = store.value_len as usize;
+        let teller = Teller::Text {
+            noreply: store.noreply,
+        };
         if !self
             .shard_config
             .fits(store.key.len(), store.flags, store.value_len)
         {
-            return match self.too_large(store.verb, store.key) {
-                Err(pause) => (0, Some(pause)),
-                Ok(()) => {
-                    session.state = refuse_store(store);
-                    (line_len, None)
-                }
-            };
+            return used(
+                line_len,
+                self.too_large(session, store.verb, store.key, store.value_len, teller),
+            );
         }
         let exptime = self.clock.exptime(store.exptime, self.now);
+        let request = StoreRequest {
+            verb: store_verb(store.verb, store.cas),
+            key: store.key,
+            flags: store.flags,
+            exptime,
+        };
         let block_end = line_len + value_len + 2;
         if value_len <= BORROW_COPY_MAX
             && let Some(block) = input.get(line_len..block_end)
         {
-            let request = StoreRequest {
-                verb: store_verb(store.verb, store.cas),
-                key: store.key,
-                flags: store.flags,
-                exptime,
-            };
             return match self.store_block(store.verb, &request, spot, block) {
                 Some(text) => {
                     self.count_store(store.key);
@@ -261,19 +265,8 @@ impl Turn<'_> {
             };
         }
         self.count_store(store.key);
-        session.state = State::Filling(Box::new(Filling {
-            verb: store.verb,
-            flags: store.flags,
-            exptime,
-            value_len: store.value_len,
-            cas: store.cas,
-            teller: Teller::Text {
-                noreply: store.noreply,
-            },
-            key_len: store.key.len(),
-            data: store.key.to_vec(),
-            pending: None,
-        }));
+        let filling = Filling::new(store.verb, store.cas, &request, store.value_len, teller);
+        session.state = State::Filling(Box::new(filling));
         (line_len, None)
     }
 
@@ -298,7 +291,14 @@ impl Turn<'_> {
 
     /// Refuses a value above `-I`: its block is dropped, and a `set` takes the old value with it, so that nobody
     /// mistakes that for the new one.
-    pub(super) fn too_large(&self, verb: text::StoreVerb, key: &[u8]) -> Result<(), Pause> {
+    pub(super) fn too_large(
+        &self,
+        session: &mut Session,
+        verb: text::StoreVerb,
+        key: &[u8],
+        value_len: u32,
+        teller: Teller,
+    ) -> Result<(), Pause> {
         if verb == text::StoreVerb::Set {
             let (hash, index) = self.place(key);
             let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
@@ -307,6 +307,10 @@ impl Turn<'_> {
         // memcached counts it by its prefix, and not as a set.
         self.detail_store(key);
         self.count(Counter::StoreTooLarge, 1);
+        session.state = State::Swallowing {
+            left: u64::from(value_len) + teller.block_end().len() as u64,
+            reply: teller.refusal(ErrorText::TooLarge, ReplyStatus::TooLarge),
+        };
         Ok(())
     }
 
@@ -451,18 +455,5 @@ impl Turn<'_> {
             self.shared.flush_at(second);
         }
         true
-    }
-}
-
-/// What follows the line of a value above `-I`.
-fn refuse_store(store: &Store<'_>) -> State {
-    let reply = if store.noreply {
-        &[][..]
-    } else {
-        ErrorText::TooLarge.line()
-    };
-    State::Swallowing {
-        left: u64::from(store.value_len) + 2,
-        reply: Reply::Text(reply),
     }
 }

@@ -150,11 +150,10 @@ impl Turn<'_> {
         session.state = State::Line;
         match filled {
             Filled::Stored(stored) => self.tell(teller, verb, stored, out),
-            Filled::BadEnd => {
-                if let Teller::Text { noreply: false } = teller {
-                    out.extend_from_slice(ErrorText::BadDataChunk.line());
-                }
-            }
+            // Only text has an end that can be bad; a frame's shape is judged by its head.
+            Filled::BadEnd => teller
+                .refusal(ErrorText::BadDataChunk, ReplyStatus::InvalidArguments)
+                .write(out),
             Filled::NoMemory { left } => {
                 let reply = no_memory(teller, verb);
                 session.state = State::Swallowing { left, reply };
@@ -340,10 +339,10 @@ fn status_of(verb: StoreVerb, stored: Stored) -> ReplyStatus {
 
 /// The reply when memory was found missing before the whole block had come.
 fn no_memory(teller: Teller, verb: StoreVerb) -> Reply {
-    match teller {
-        Teller::Text { noreply: true } => Reply::Text(&[]),
-        Teller::Text { .. } if joins(verb) => Reply::Text(ErrorText::OutOfMemory.line()),
-        Teller::Text { .. } => Reply::Text(ErrorText::OutOfMemoryStoring.line()),
-        Teller::Binary(echo) => Reply::Binary(echo, ReplyStatus::OutOfMemory),
-    }
+    let error = if joins(verb) {
+        ErrorText::OutOfMemory
+    } else {
+        ErrorText::OutOfMemoryStoring
+    };
+    teller.refusal(error, ReplyStatus::OutOfMemory)
 }
