@@ -1,0 +1,19 @@
+//! Every bound of the client, by name.
+
+/// Most nodes of one pool. Larger than any fleet seen; a list beyond it is a mistake of whoever wrote it.
+pub const NODES_MAX: usize = 4096;
+
+/// Greatest weight of a node. Weights are proportions, so more digits buy nothing.
+pub const WEIGHT_MAX: u32 = 65_535;
+
+/// Most points of one ring: 640 for each of the most nodes, 16 bytes each.
+pub const POINTS_MAX: usize = 640 * NODES_MAX;
+
+/// Longest name of a node and longest host, in bytes: the longest name that DNS allows.
+pub const NAME_LEN_MAX: usize = 255;
+
+/// Longest path of a Unix socket, in bytes: what Linux can bind (`sun_path` holds 108, one of them the end).
+pub const SOCKET_PATH_LEN_MAX: usize = 107;
+
+/// The port of an address that names none: memcached's own.
+pub const PORT_DEFAULT: u16 = 11211;
