@@ -1,5 +1,7 @@
 //! The protocol's limits. They are memcached's unless a comment says that they are ours.
 
+use std::ops::RangeInclusive;
+
 /// Longest key in bytes.
 pub const KEY_MAX: usize = 250;
 
@@ -33,6 +35,15 @@ pub const MEMLIMIT_MAX_MB: u32 = 1_000_000_000;
 
 /// Slab classes that `stats cachedump` may name are below this number (`MAX_NUMBER_OF_SLAB_CLASSES`).
 pub const SLAB_CLASS_COUNT_MAX: u32 = 64;
+
+/// Seconds that `slabs automove window` takes.
+pub const AUTOMOVE_WINDOW: RangeInclusive<u32> = 3..=1800;
+
+/// Most percent that `lru tune` gives to hot and warm items together.
+pub const LRU_PCT_MAX: u32 = 80;
+
+/// Longest `lru_crawler sleep`, in microseconds.
+pub const CRAWLER_SLEEP_MAX_US: u32 = 1_000_000;
 
 /// Highest verbosity; a higher one asked for is cut to it (`MAX_VERBOSITY_LEVEL`).
 pub const VERBOSITY_MAX: u32 = 2;

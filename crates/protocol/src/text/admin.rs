@@ -24,20 +24,22 @@ pub(super) fn stats(line: &[u8], at: usize) -> StatsCommand {
         return StatsCommand::General;
     };
     match sub {
-        b"settings" => StatsCommand::Settings,
         b"items" => StatsCommand::Items,
         b"slabs" => StatsCommand::Slabs,
         b"larder" => StatsCommand::Larder,
-        b"conns" => StatsCommand::Conns,
         b"sizes" => StatsCommand::Sizes,
-        b"reset" => StatsCommand::Reset,
-        b"detail" => match words.word() {
+        sub if b"reset".starts_with(sub) => StatsCommand::Reset,
+        sub if b"detail".starts_with(sub) => match words.word() {
             Some(b"on") => StatsCommand::DetailOn,
             Some(b"off") => StatsCommand::DetailOff,
             Some(b"dump") => StatsCommand::DetailDump,
             _ => StatsCommand::DetailUsage,
         },
-        b"cachedump" => cachedump(words).unwrap_or_else(StatsCommand::CachedumpBad),
+        sub if b"settings".starts_with(sub) => StatsCommand::Settings,
+        sub if b"cachedump".starts_with(sub) => {
+            cachedump(words).unwrap_or_else(StatsCommand::CachedumpBad)
+        }
+        sub if b"conns".starts_with(sub) => StatsCommand::Conns,
         _ => StatsCommand::Unknown,
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! `noreply` hides every reply of its command, errors included. Commands without the field always answer.
 
-use super::ErrorText;
+use super::{ErrorText, Upkeep};
 
 /// One decoded line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Command<'a> {
     /// `get`, `gets`, `gat`, `gats`.
     Get(Get),
@@ -66,6 +66,13 @@ pub enum Command<'a> {
     },
     /// `stats` and its sub-commands. `noreply` means nothing here.
     Stats(StatsCommand),
+    /// `slabs`, `lru`, `lru_crawler`.
+    Upkeep {
+        /// What is asked for.
+        upkeep: Upkeep,
+        /// No answer wanted.
+        noreply: bool,
+    },
     /// `refresh_certs`.
     RefreshCerts {
         /// No answer wanted.
@@ -187,8 +194,8 @@ impl Refused {
     }
 }
 
-/// The sub-commands of `stats`, matched as whole words. (memcached takes prefixes for five of them; no client relies on
-/// it.)
+/// The sub-commands of `stats`. As in memcached `reset`, `detail`, `settings`, `cachedump` and `conns` may be cut short, and
+/// the first of them that begins so is meant; the others are matched as whole words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatsCommand {
     /// `stats`

@@ -8,24 +8,28 @@
 
 mod admin;
 mod command;
+mod dump;
 mod frequent;
 mod number;
 mod parse;
 pub mod reply;
 mod scan;
+mod upkeep;
 mod words;
 
 use memchr::memchr;
 
 pub use command::{Arith, Command, Get, GetVerb, Refused, StatsCommand, Store, StoreVerb};
+pub use dump::{DumpedItem, metadump_line, mgdump_line, uri_encode};
 pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;
+pub use upkeep::{DumpFormat, LruMode, LruTuning, TempTtl, Upkeep, Which};
 pub use words::next_key;
 
 use crate::limits::{GET_LINE_MAX, LEADING_BLANKS_MAX, LINE_MAX, LINE_MIN};
 
 /// What the front of a buffer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Status<'a> {
     /// No whole line yet: read more, and pass the buffer's present length as `searched` the next time.
     Partial,

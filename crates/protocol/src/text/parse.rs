@@ -5,6 +5,7 @@ use memchr::memrchr;
 use super::admin;
 use super::command::{Arith, Command, Get, GetVerb, Refused, Store, StoreVerb};
 use super::reply::ErrorText;
+use super::upkeep;
 use super::words::{Words, word_end};
 use crate::limits::{BLOCK_END_LEN, KEY_MAX, VALUE_LEN_MAX};
 
@@ -38,6 +39,9 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, Refused> {
         b"verbosity" => admin::verbosity(line, at),
         b"cache_memlimit" => admin::cache_memlimit(line, at),
         b"shutdown" => admin::shutdown(line, at),
+        b"slabs" => upkeep::slabs(line, at),
+        b"lru" => upkeep::lru(line, at),
+        b"lru_crawler" => upkeep::lru_crawler(line, at),
         b"refresh_certs" => Ok(Command::RefreshCerts {
             noreply: noreply(line),
         }),

@@ -23,6 +23,22 @@ pub const END: &[u8] = b"END\r\n";
 pub const RESET: &[u8] = b"RESET\r\n";
 /// `mn`.
 pub const MN: &[u8] = b"MN\r\n";
+/// The end of `lru_crawler mgdump`.
+pub const EN: &[u8] = b"EN\r\n";
+/// `slabs reassign`: nothing can be moved just now.
+pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
+/// `slabs reassign`: no such class.
+pub const REASSIGN_BADCLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
+/// `slabs reassign`: the source has fewer than two pages.
+pub const NOSPARE: &[u8] = b"NOSPARE source class has no spare pages\r\n";
+/// `slabs reassign`: source and target are the same.
+pub const SAME: &[u8] = b"SAME src and dst class are identical\r\n";
+/// `lru_crawler crawl` while another is at work.
+pub const CRAWL_BUSY: &[u8] = b"BUSY currently processing crawler request\r\n";
+/// `lru_crawler crawl` or a dump of a class that cannot be.
+pub const CRAWL_BADCLASS: &[u8] = b"BADCLASS invalid class id\r\n";
+/// `lru_crawler crawl` of no class.
+pub const NOTSTARTED: &[u8] = b"NOTSTARTED no items to crawl\r\n";
 /// [`ErrorText::Error`].
 pub const ERROR: &[u8] = ErrorText::Error.line();
 /// What follows a data block, and most lines.
@@ -60,6 +76,30 @@ pub enum ErrorText {
     CachedumpNotAllowed,
     /// `stats cachedump` of a class that cannot be.
     IllegalSlabId,
+    /// `slabs reassign` under `-o no_slab_reassign`.
+    ReassignDisabled,
+    /// `slabs automove window` with a number that is none of [`AUTOMOVE_WINDOW`](crate::limits::AUTOMOVE_WINDOW).
+    AutomoveWindow,
+    /// `lru tune` with shares above [`LRU_PCT_MAX`](crate::limits::LRU_PCT_MAX).
+    LruPercents,
+    /// `lru tune` with an age that is not greater than 0.
+    LruFactors,
+    /// `lru_crawler enable` when it is on.
+    CrawlerNotStarted,
+    /// `lru_crawler crawl`, `metadump` or `mgdump` while the crawler is off.
+    CrawlerDisabled,
+    /// `lru_crawler sleep` above [`CRAWLER_SLEEP_MAX_US`](crate::limits::CRAWLER_SLEEP_MAX_US).
+    CrawlerSleep,
+    /// `lru_crawler crawl hash`, in memcached's words.
+    CrawlHash,
+    /// `lru_crawler metadump` under `-X`.
+    MetadumpNotAllowed,
+    /// `lru_crawler mgdump` under `-X`.
+    MgdumpNotAllowed,
+    /// `lru_crawler metadump` behind other commands.
+    MetadumpPipelined,
+    /// `lru_crawler mgdump` behind other commands.
+    MgdumpPipelined,
     /// `shutdown` without `-A`. The colon is memcached's.
     ShutdownNotEnabled,
     /// `shutdown` with an unknown argument; without `-A`, [`Self::ShutdownNotEnabled`] goes first.
@@ -111,6 +151,18 @@ impl ErrorText {
             Self::DetailUsage => b"CLIENT_ERROR usage: stats detail on|off|dump\r\n",
             Self::CachedumpNotAllowed => b"CLIENT_ERROR stats cachedump not allowed\r\n",
             Self::IllegalSlabId => b"CLIENT_ERROR Illegal slab id\r\n",
+            Self::ReassignDisabled => b"CLIENT_ERROR slab reassignment disabled\r\n",
+            Self::AutomoveWindow => b"CLIENT_ERROR automove window too low or too high\r\n",
+            Self::LruPercents => b"ERROR hot and warm pcts must not exceed 80\r\n",
+            Self::LruFactors => b"ERROR hot/warm age factors must be greater than 0\r\n",
+            Self::CrawlerNotStarted => b"ERROR failed to start lru crawler thread\r\n",
+            Self::CrawlerDisabled => b"CLIENT_ERROR lru crawler disabled\r\n",
+            Self::CrawlerSleep => b"CLIENT_ERROR sleep must be one second or less\r\n",
+            Self::CrawlHash => b"ERROR an unknown error happened\r\n",
+            Self::MetadumpNotAllowed => b"ERROR metadump not allowed\r\n",
+            Self::MgdumpNotAllowed => b"ERROR key dump not allowed\r\n",
+            Self::MetadumpPipelined => b"ERROR cannot pipeline other commands before metadump\r\n",
+            Self::MgdumpPipelined => b"ERROR cannot pipeline other commands before mgdump\r\n",
             Self::ShutdownNotEnabled => b"SERVER_ERROR: shutdown not enabled\r\n",
             Self::InvalidShutdownMode => b"CLIENT_ERROR invalid shutdown mode\r\n",
             Self::TlsNotEnabled => b"Error TLS not enabled\r\n",
@@ -242,7 +294,7 @@ pub fn stat(out: &mut Vec<u8>, name: &str, value: &dyn Display) {
 }
 
 #[inline]
-fn decimal(out: &mut Vec<u8>, n: impl itoa::Integer) {
+pub(super) fn decimal(out: &mut Vec<u8>, n: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 

@@ -6,7 +6,8 @@ use larder_protocol::limits::{
     KEY_MAX, MEMLIMIT_MAX_MB, MEMLIMIT_MIN_MB, SLAB_CLASS_COUNT_MAX, VALUE_LEN_MAX, VERBOSITY_MAX,
 };
 use larder_protocol::text::{
-    self, Arith, Command, ErrorText, Get, GetVerb, Refused, StatsCommand, Status, Store, StoreVerb,
+    self, Arith, Command, DumpFormat, ErrorText, Get, GetVerb, LruMode, LruTuning, Refused,
+    StatsCommand, Status, Store, StoreVerb, TempTtl, Upkeep, Which,
 };
 use proptest::prelude::*;
 
@@ -125,6 +126,13 @@ fn twin_admin<'a>(word: &[u8], args: &[&[u8]], noreply: bool) -> Option<Command<
         b"quit" => Command::Quit,
         b"mn" => Command::Mn,
         b"stats" => Command::Stats(twin_stats(args)),
+        b"slabs" | b"lru" | b"lru_crawler" => {
+            let count = args.len() - usize::from(noreply);
+            match twin_upkeep(word, &args[..count]) {
+                Ok(upkeep) => Command::Upkeep { upkeep, noreply },
+                Err(error) => refuse(error),
+            }
+        }
         _ => return None,
     })
 }
@@ -203,7 +211,17 @@ fn twin_store<'a>(verb: StoreVerb, args: &[&'a [u8]], noreply: bool) -> Command<
 }
 
 fn twin_stats(args: &[&[u8]]) -> StatsCommand {
-    match args {
+    // Five may be cut short.
+    let mut args = args.to_vec();
+    let shortened = ["reset", "detail", "settings", "cachedump", "conns"];
+    if let Some(sub) = args.first_mut()
+        && let Some(full) = shortened
+            .iter()
+            .find(|full| full.as_bytes().starts_with(sub))
+    {
+        *sub = full.as_bytes();
+    }
+    match args[..] {
         [] => StatsCommand::General,
         [b"settings", ..] => StatsCommand::Settings,
         [b"items", ..] => StatsCommand::Items,
@@ -225,6 +243,123 @@ fn twin_stats(args: &[&[u8]]) -> StatsCommand {
         },
         [b"cachedump", ..] => StatsCommand::CachedumpBad(ErrorText::BadLine),
         _ => StatsCommand::Unknown,
+    }
+}
+
+/// `slabs`, `lru` and `lru_crawler`, without their `noreply`.
+fn twin_upkeep(verb: &[u8], args: &[&[u8]]) -> Result<Upkeep, ErrorText> {
+    let subs = match verb {
+        b"slabs" => "reassign automove",
+        b"lru" => "tune mode temp_ttl",
+        _ => "crawl metadump mgdump tocrawl sleep enable disable",
+    };
+    let (sub, args) = args.split_first().ok_or(ErrorText::Error)?;
+    let sub = twin_full(sub, subs).ok_or(ErrorText::Error)?;
+    let number = |at: usize| strict_u32(args[at]);
+    let factor = |at| twin_factor(args, at);
+    Ok(match (sub, args.len()) {
+        ("reassign", 2) => Upkeep::Reassign(strict_i32(args[0]).zip(strict_i32(args[1]))),
+        ("automove", 1..) => match twin_full(args[0], "ratio freeratio window") {
+            Some("ratio") => Upkeep::AutomoveRatio(factor(1).ok_or(ErrorText::Error)?),
+            Some("freeratio") => {
+                factor(1).ok_or(ErrorText::Error)?;
+                Upkeep::AutomoveFreeRatio
+            }
+            Some(_) if args.len() == 1 => return Err(ErrorText::Error),
+            Some(_) => match number(1) {
+                Some(window @ 3..=1800) => Upkeep::AutomoveWindow(window),
+                Some(_) => return Err(ErrorText::AutomoveWindow),
+                None => return Err(ErrorText::BadFormat),
+            },
+            None => match number(0) {
+                Some(mode @ 0..=2) => Upkeep::Automove(mode),
+                Some(_) => return Err(ErrorText::Error),
+                None => return Err(ErrorText::BadFormat),
+            },
+        },
+        ("tune", 4..) => return twin_tune(args),
+        ("mode", _) => Upkeep::LruMode(
+            match args
+                .first()
+                .and_then(|mode| twin_full(mode, "flat segmented"))
+            {
+                Some("flat") => Some(LruMode::Flat),
+                Some(_) => Some(LruMode::Segmented),
+                None => None,
+            },
+        ),
+        ("temp_ttl", _) => Upkeep::LruTempTtl(match args.first().and_then(|ttl| strict_i32(ttl)) {
+            Some(..=-1) => Some(TempTtl::Off),
+            Some(ttl) => Some(TempTtl::Seconds(ttl as u32)),
+            None => None,
+        }),
+        ("enable", 0) => Upkeep::CrawlerEnable,
+        ("disable", 0) => Upkeep::CrawlerDisable,
+        ("sleep", 1) => match number(0) {
+            Some(micros @ 0..=1_000_000) => Upkeep::CrawlerSleep(micros),
+            Some(_) => return Err(ErrorText::CrawlerSleep),
+            None => return Err(ErrorText::BadFormat),
+        },
+        ("tocrawl", 1) => Upkeep::CrawlerToCrawl(number(0).ok_or(ErrorText::BadFormat)?),
+        ("crawl", 1) => Upkeep::Crawl(twin_which(args[0])),
+        ("metadump", 1) => Upkeep::Dump(DumpFormat::Meta, twin_which(args[0])),
+        ("mgdump", 1) => Upkeep::Dump(DumpFormat::Mg, twin_which(args[0])),
+        _ => return Err(ErrorText::Error),
+    })
+}
+
+/// `lru tune`
+fn twin_tune(args: &[&[u8]]) -> Result<Upkeep, ErrorText> {
+    Ok(
+        match (
+            strict_u32(args[0]),
+            strict_u32(args[1]),
+            twin_factor(args, 2),
+            twin_factor(args, 3),
+        ) {
+            (Some(hot), Some(warm), Some(_), Some(_)) if u64::from(hot) + u64::from(warm) > 80 => {
+                return Err(ErrorText::LruPercents);
+            }
+            (Some(hot_pct), Some(warm_pct), Some(hot_factor), Some(warm_factor)) => {
+                if hot_factor <= 0.0 || warm_factor <= 0.0 {
+                    return Err(ErrorText::LruFactors);
+                }
+                Upkeep::LruTune(LruTuning {
+                    hot_pct,
+                    warm_pct,
+                    hot_factor,
+                    warm_factor,
+                })
+            }
+            _ => return Err(ErrorText::Error),
+        },
+    )
+}
+
+fn twin_factor(args: &[&[u8]], at: usize) -> Option<f64> {
+    let text = std::str::from_utf8(args.get(at)?).ok()?;
+    text.parse().ok().filter(|factor: &f64| factor.is_finite())
+}
+
+/// The first of `all` that begins with `word`.
+fn twin_full<'a>(word: &[u8], all: &'a str) -> Option<&'a str> {
+    all.split(' ')
+        .find(|full| full.as_bytes().starts_with(word))
+}
+
+fn twin_which(word: &[u8]) -> Which {
+    let text = String::from_utf8_lossy(word);
+    match &*text {
+        "all" => Which::Classes(!1),
+        "hash" => Which::Hash,
+        list => list
+            .split(',')
+            .filter(|id| !id.is_empty())
+            .try_fold(0, |classes, id| match strict_u32(id.as_bytes()) {
+                Some(id @ 1..=63) => Some(classes | 1 << id),
+                _ => None,
+            })
+            .map_or(Which::BadClass, Which::Classes),
     }
 }
 
@@ -317,6 +452,8 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(
         [
             "get gets gat gats set add replace append prepend cas incr decr delete touch flush_all version verbosity",
+            "slabs reassign automove ratio freeratio window lru tune mode flat segmented temp_ttl lru_crawler crawl hash",
+            "metadump mgdump tocrawl sleep enable disable all 1,2 0.5 1e9 nan 3 20 80 1000000 1000001 re s c m t",
             "quit mn cache_memlimit shutdown graceful stats detail on off dump cachedump items reset refresh_certs",
             "noreply HTTP/1.0 0 1 64 -1 +1 -0 007 4294967295 4294967296 2147483645 2147483646 2147483648 -2147483648",
             "18446744073709551615 18446744073709551616 9223372036854775808 -9223372036854775808 1x 5\tz \t5 5\0 a\r \r",
