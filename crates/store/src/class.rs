@@ -14,6 +14,11 @@ pub(crate) struct ClassId(u8);
 /// Number of classes, the whole-page class included; ids go from 1 to this.
 pub(crate) const CLASS_COUNT: usize = 55;
 
+/// Whether a slab class has this 1-based id.
+pub fn is_class(id: u32) -> bool {
+    ClassId::from_id(id).is_some()
+}
+
 /// The class whose chunk is a whole page.
 pub(crate) const PAGE_CLASS: ClassId = ClassId(CLASS_COUNT as u8);
 

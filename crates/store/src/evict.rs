@@ -307,7 +307,7 @@ impl Shard {
     }
 
     /// Empties the page of the class that is worth least and can be emptied.
-    fn vacate_page_of(&mut self, class: ClassId, now: RelTime) -> bool {
+    pub(crate) fn vacate_page_of(&mut self, class: ClassId, now: RelTime) -> bool {
         for _ in 0..DONOR_PAGES_TRIED.min(self.slab.class(class).ring.len()) {
             let Some(page) = self.slab.class(class).ring.first() else {
                 return false;

@@ -15,6 +15,15 @@ use ahash::RandomState;
 const SEGMENT_SHIFT: u32 = 12;
 const SHARD_SHIFT: u32 = 40;
 const SHARD_BITS: u32 = 17;
+const SEGMENT_BITS: u32 = SHARD_SHIFT - SEGMENT_SHIFT;
+
+/// Behind the last place of a walk.
+pub(crate) const WALK_END: u32 = 1 << SEGMENT_BITS;
+
+/// The place of the segments that begin with these bits, lowest first; and back again.
+pub(crate) fn walk_place(segment_bits: usize) -> u32 {
+    (segment_bits as u32).reverse_bits() >> (u32::BITS - SEGMENT_BITS)
+}
 
 /// The hash of a key, good for this process only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +40,12 @@ impl KeyHash {
     /// Bits that choose the index segment; 28 of them are meaningful.
     #[inline]
     pub(crate) fn segment_bits(self) -> usize {
-        ((self.0 >> SEGMENT_SHIFT) & ((1 << (SHARD_SHIFT - SEGMENT_SHIFT)) - 1)) as usize
+        ((self.0 >> SEGMENT_SHIFT) & ((1 << SEGMENT_BITS) - 1)) as usize
+    }
+
+    /// The key's place in a walk along the index, below [`WALK_END`].
+    pub(crate) fn walk_place(self) -> u32 {
+        walk_place(self.segment_bits())
     }
 
     /// What hashbrown sees.

@@ -5,6 +5,7 @@
 
 use slab::Slab as Numbered;
 
+use crate::class::ClassId;
 use crate::index::Index;
 use crate::item::{Item, RelTime};
 use crate::page::Unused;
@@ -61,6 +62,31 @@ impl Shard {
     /// Takes over memory that another shard has given up: the next page that this one maps needs no system call.
     pub fn adopt(&mut self, unused: Unused) {
         self.slab.pages.adopt(unused);
+    }
+
+    /// Pages that a slab class has, by its 1-based id; 0 are those that no class has.
+    pub fn pages_of(&self, class: u32) -> usize {
+        match ClassId::from_id(class) {
+            Some(class) => self.slab.class(class).ring.len(),
+            None if class == 0 => self.slab.empty_pages(),
+            None => 0,
+        }
+    }
+
+    /// The class with the most pages, but for `other`.
+    pub fn fullest_class_but(&self, other: u32) -> u32 {
+        let ids = ClassId::all().map(|class| u32::from(class.id()));
+        let others = ids.filter(|&id| id != other);
+        others.max_by_key(|&id| self.pages_of(id)).unwrap_or(0)
+    }
+
+    /// Empties a page of a slab class, the one least worth keeping: its cold items go, warm ones move to other pages. It
+    /// is free then for the next class that needs one. False if nothing can go, or nothing may (`-M`).
+    pub fn free_page_of(&mut self, class: u32, now: RelTime) -> bool {
+        match ClassId::from_id(class) {
+            Some(class) => self.config.evictions && self.vacate_page_of(class, now),
+            None => class == 0 && self.slab.empty_pages() > 0,
+        }
     }
 
     /// Does a bounded share of the work that waits: gives back dead chunks, indexes and pages, joins sparse index

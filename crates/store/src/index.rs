@@ -13,7 +13,7 @@
 use hashbrown::HashTable;
 
 use crate::chunk::ChunkId;
-use crate::hash::KeyHash;
+use crate::hash::{KeyHash, WALK_END, walk_place};
 
 /// Average items per segment at which one more segment is made. Twice as many, what a segment holds just before its
 /// own split, still fit the 7/8 of 256 buckets that hashbrown fills, but for the odd one.
@@ -246,6 +246,20 @@ impl Index {
             self.insert_into(self.segment_of(hash), hash, id, hash_of);
         }
         moved
+    }
+
+    /// The entries of the segment that covers a place in the walk, and where its stretch of it ends.
+    pub(crate) fn stretch(&self, place: u32) -> (impl Iterator<Item = ChunkId> + '_, u32) {
+        let bits = walk_place(place as usize) as usize;
+        // As many bits as the segment's own split took: one more if the other half exists as well.
+        let top = self.wide_mask - (self.wide_mask >> 1);
+        let mask = match bits & self.wide_mask | top {
+            half if half < self.segments => self.wide_mask,
+            _ => self.wide_mask >> 1,
+        };
+        let at = bits & mask;
+        let end = walk_place(at) + (WALK_END >> mask.count_ones());
+        (self.segment(at).iter().copied(), end)
     }
 
     /// Whether it has so few segments that all of it may be dropped at once.

@@ -53,9 +53,11 @@ mod report;
 mod shard;
 mod slab;
 mod stats;
+mod walk;
 mod write;
 
 pub use arith::{Arith, ArithRequest, Create};
+pub use class::is_class;
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;
@@ -66,7 +68,7 @@ pub use limits::{
 };
 pub use page::Unused;
 pub use pending::Pending;
-pub use report::ItemInfo;
 pub use shard::{Deleted, Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
 pub use stats::{ClassStats, StoreStats};
+pub use walk::{ItemInfo, ListAt, WalkAt};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

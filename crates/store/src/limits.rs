@@ -70,6 +70,14 @@ pub(crate) const RESCUE_LOOKS_PER_PAGE: usize = 256;
 /// Pieces of dead chunked items given back within one command or step.
 pub(crate) const REAP_PIECES: usize = 64;
 
+/// Items that one step of a walk along the index shows at most; all their keys are copied within one borrow.
+pub(crate) const WALK_ITEMS: usize = 128;
+
+/// Chunks and pages that one step of a walk over pages looks at.
+pub(crate) const LIST_CHUNKS: usize = 128;
+pub(crate) const LIST_PAGES: u32 = 4096;
+
+const _: () = assert!(WALK_ITEMS * KEY_MAX <= BORROW_COPY_MAX && LIST_CHUNKS <= WALK_ITEMS);
 const _: () = assert!(
     PAGE_BYTES_MAX / CHUNK_MIN <= 1 << CHUNK_INDEX_BITS,
     "a chunk index needs more bits"

@@ -1,26 +1,14 @@
-//! What a shard says about itself: its statistics, and its items page by page.
+//! What a shard says about itself: its statistics.
 
 use std::collections::BTreeMap;
 
-use crate::chunk::ChunkId;
 use crate::class::ClassId;
-use crate::item::{self, ChunkState, Item, RelTime};
+use crate::item::RelTime;
 use crate::shard::Shard;
 use crate::stats::{ClassStats, StoreStats};
 
 /// Different sizes of items that one step adds up.
 const SIZES_PER_STEP: usize = 1024;
-
-/// One item, as a dump shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct ItemInfo<'a> {
-    /// The key.
-    pub key: &'a [u8],
-    /// Bytes of the value.
-    pub value_len: u32,
-    /// When its time is over; 0 is never.
-    pub exptime: RelTime,
-}
 
 impl Shard {
     /// Adds this shard's numbers to `sum`.
@@ -44,6 +32,8 @@ impl Shard {
         sum.pendings_revoked += tallies.pendings_revoked;
         sum.pending_bytes += tallies.pending_bytes;
         sum.get_expired += tallies.get_expired;
+        sum.crawler_starts += tallies.crawler_starts;
+        sum.crawler_running |= self.is_crawling();
         sum.malloc_fails += self.slab.pages.refusals;
         for (class, entry) in self.slab.classes() {
             let mut stats = entry.stats;
@@ -63,36 +53,6 @@ impl Shard {
             last = (at + 1 == SIZES_PER_STEP).then_some(size);
         }
         last
-    }
-
-    /// Calls `each` for the live items of a class on the next page that holds any, from page `from` on. Returns where
-    /// to go on, or `None` at the end. One page at a time, so that no dump holds the shard for long.
-    pub fn list_items(
-        &self,
-        class: u32,
-        from: u32,
-        now: RelTime,
-        mut each: impl FnMut(ItemInfo<'_>),
-    ) -> Option<u32> {
-        let class = ClassId::from_id(class)?;
-        let live = |id: &u32| {
-            let page = self.slab.pages.page(*id);
-            page.class == class && page.used > 0 && page.epoch == self.slab.epoch
-        };
-        let id = (from..self.slab.pages.slots()).find(live)?;
-        for index in 0..self.slab.pages.page(id).fresh as usize {
-            let bytes = self.slab.pages.chunk(ChunkId::new(id, index));
-            if item::state(bytes) != ChunkState::Item || Item::new(bytes).expired(now) {
-                continue;
-            }
-            let item = Item::new(bytes);
-            each(ItemInfo {
-                key: item.key(),
-                value_len: item.value_len(),
-                exptime: item.exptime(),
-            });
-        }
-        Some(id + 1)
     }
 }
 

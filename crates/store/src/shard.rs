@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use slab::Slab as Numbered;
 
 use crate::chunk::{ChunkId, PageId};
+use crate::expire::Crawl;
 use crate::hash::{KeyHash, KeyHasher};
 use crate::hint::Hint;
 use crate::index::Index;
@@ -79,6 +80,7 @@ pub(crate) struct Tallies {
     pub(crate) total_items: u64,
     pub(crate) bytes: u64,
     pub(crate) get_expired: u64,
+    pub(crate) crawler_starts: u64,
     pub(crate) pages_moved: u64,
     pub(crate) items_rescued: u64,
     pub(crate) page_move_evictions: u64,
@@ -120,6 +122,8 @@ pub struct Shard {
     /// The chunk of that page, if the last step ended in its midst.
     pub(crate) crawl_chunk: usize,
     pub(crate) crawl_began: RelTime,
+    /// What this pass has to do with.
+    pub(crate) crawl: Crawl,
 }
 
 /// A value that was found, shown to whoever asked for it.
@@ -217,6 +221,7 @@ impl Shard {
             crawl_at: 0,
             crawl_chunk: 0,
             crawl_began: 0,
+            crawl: Crawl::default(),
         }
     }
 

@@ -128,6 +128,7 @@ impl StoreStats {
             (&mut self.pendings_revoked, baseline.pendings_revoked),
             (&mut self.get_expired, baseline.get_expired),
             (&mut self.malloc_fails, baseline.malloc_fails),
+            (&mut self.crawler_starts, baseline.crawler_starts),
         ] {
             *count = count.saturating_sub(before);
         }
@@ -179,6 +180,10 @@ pub struct StoreStats {
     pub pending_bytes: u64,
     /// Looked up but expired (counter).
     pub get_expired: u64,
+    /// Passes of the crawler that had something to look into, each shard's counted (counter).
+    pub crawler_starts: u64,
+    /// Whether a pass is at work, or was asked for.
+    pub crawler_running: bool,
     /// Allocations that the system refused (counter).
     pub malloc_fails: u64,
     /// One entry per slab class that holds a page or an item, or ever did; ordered by id.
