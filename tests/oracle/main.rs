@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = &[
     ("refusals", include_str!("scripts/refusals.txt")),
     ("noreply", include_str!("scripts/noreply.txt")),
     ("admin", include_str!("scripts/admin.txt")),
+    ("upkeep", include_str!("scripts/upkeep.txt")),
     ("differences", include_str!("scripts/differences.txt")),
 ];
 

@@ -6,7 +6,7 @@
 use std::path::{self, PathBuf};
 use std::thread;
 
-use larder_runtime::{Config, Endpoint, Protocol};
+use larder_runtime::{Config, Endpoint, Protocol, Tunables};
 
 use crate::refusal::Refusal;
 use crate::units::MIB;
@@ -93,20 +93,10 @@ pub(crate) struct Extended {
     pub(crate) read_buf_mem_limit: u64,
     pub(crate) hashpower_init: u32,
     pub(crate) hash_algorithm: &'static str,
-    pub(crate) lru_crawler: bool,
-    pub(crate) lru_crawler_sleep_us: u32,
-    pub(crate) lru_crawler_tocrawl: u32,
+    /// What commands can change as well.
+    pub(crate) tunables: Tunables,
     pub(crate) lru_maintainer: bool,
-    pub(crate) lru_segmented: bool,
-    pub(crate) hot_lru_pct: u32,
-    pub(crate) warm_lru_pct: u32,
-    pub(crate) hot_max_factor: f64,
-    pub(crate) warm_max_factor: f64,
-    pub(crate) temporary_ttl_s: Option<u32>,
     pub(crate) slab_reassign: bool,
-    pub(crate) slab_automove: u32,
-    pub(crate) slab_automove_ratio: f64,
-    pub(crate) slab_automove_window: u32,
     pub(crate) slab_chunk_max: u32,
     pub(crate) tail_repair_time_s: u32,
 }
@@ -159,20 +149,9 @@ impl Default for Extended {
             read_buf_mem_limit: 0,
             hashpower_init: 0,
             hash_algorithm: "murmur3",
-            lru_crawler: true,
-            lru_crawler_sleep_us: 100,
-            lru_crawler_tocrawl: 0,
+            tunables: Tunables::default(),
             lru_maintainer: true,
-            lru_segmented: true,
-            hot_lru_pct: 20,
-            warm_lru_pct: 40,
-            hot_max_factor: 0.2,
-            warm_max_factor: 2.0,
-            temporary_ttl_s: None,
             slab_reassign: true,
-            slab_automove: 1,
-            slab_automove_ratio: 0.8,
-            slab_automove_window: 10,
             slab_chunk_max: 512 << 10,
             tail_repair_time_s: 0,
         }
@@ -210,12 +189,12 @@ impl Settings {
             )));
         }
         let extended = &self.extended;
-        if extended.hot_lru_pct + extended.warm_lru_pct > 80 {
+        if extended.tunables.hot_lru_pct + extended.tunables.warm_lru_pct > 80 {
             return Err(Refusal::usage(
                 "-o hot_lru_pct and warm_lru_pct must not exceed 80 together",
             ));
         }
-        if extended.temporary_ttl_s.is_some() && !extended.lru_maintainer {
+        if extended.tunables.temp_lru && !extended.lru_maintainer {
             return Err(Refusal::usage(
                 "-o temporary_ttl needs lru_maintainer: leave out no_lru_maintainer",
             ));
@@ -260,6 +239,9 @@ impl Settings {
             flush_enabled: self.flush_enabled,
             dump_enabled: self.dump_enabled,
             shutdown_enabled: self.shutdown_enabled,
+            slab_reassign: self.extended.slab_reassign,
+            lru_maintainer: self.extended.lru_maintainer,
+            tunables: self.extended.tunables,
             track_sizes: self.extended.track_sizes,
             detail_enabled: self.detail_enabled,
             prefix_delimiter: self.prefix_delimiter,
@@ -329,9 +311,9 @@ mod tests {
         };
         assert_eq!(clash(|s| s.memory_limit = MIB), Code::Usage);
         assert_eq!(clash(|s| s.port = Some(0)), Code::Usage);
-        assert_eq!(clash(|s| s.extended.hot_lru_pct = 50), Code::Usage);
+        assert_eq!(clash(|s| s.extended.tunables.hot_lru_pct = 50), Code::Usage);
         let temporary = |s: &mut Settings| {
-            s.extended.temporary_ttl_s = Some(61);
+            s.extended.tunables.temp_lru = true;
             s.extended.lru_maintainer = false;
         };
         assert_eq!(clash(temporary), Code::Usage);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use larder_store::{ShardConfig, page_bytes_for};
 
 use crate::limits::HEAP_ALLOWANCE;
+use crate::tunables::Tunables;
 
 /// A place to listen, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,12 @@ pub struct Config {
     pub dump_enabled: bool,
     /// Whether the `shutdown` command is served (`-A`).
     pub shutdown_enabled: bool,
+    /// Whether `slabs reassign` is served (off by `-o no_slab_reassign`).
+    pub slab_reassign: bool,
+    /// Whether `lru mode` and `lru temp_ttl` are served (off by `-o no_lru_maintainer`).
+    pub lru_maintainer: bool,
+    /// What commands can change later on, as it is in the beginning.
+    pub tunables: Tunables,
     /// Whether `stats sizes` keeps its histogram (`-o track_sizes`).
     pub track_sizes: bool,
     /// Whether `stats detail` starts switched on (`-D`).

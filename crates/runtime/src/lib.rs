@@ -25,6 +25,7 @@ mod quota;
 mod shared;
 mod snapshot;
 mod socket;
+mod tunables;
 mod worker;
 
 use std::io;
@@ -39,12 +40,13 @@ pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
 pub use larder_store::{ClassStats, StoreStats};
 pub use snapshot::{Counters, Snapshot};
+pub use tunables::Tunables;
 
 use clock::Clock;
 use event_loop::EventLoop;
 use listener::{Inbox, Listener};
 use quota::Quota;
-use shared::Shared;
+use shared::{Globals, Shared};
 use socket::ListenSocket;
 use worker::{Setup, Worker};
 
@@ -85,7 +87,7 @@ impl Server {
             shards,
             config.memory_limit,
             shard_config.page_bytes,
-            config.detail_enabled,
+            Globals::new(config.detail_enabled, config.tunables),
         );
         let (clock, shared) = (Clock::start(), Arc::new(shared));
         Ok(Self {

@@ -37,5 +37,9 @@ pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Bytes that `stats cachedump` lists at most (memcached's bound).
 pub(crate) const CACHEDUMP_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Bytes of a dump's lines after which its turn ends; one step's may lie on top. And steps of a turn: most have few items.
+pub(crate) const DUMP_BYTES_PER_TURN: usize = 8 * 1024;
+pub(crate) const DUMP_STEPS_PER_TURN: usize = 8;
+
 const _: () = assert!(SLICE_BYTES <= BORROW_COPY_MAX);
 const _: () = assert!(READ_BYTES <= BORROW_COPY_MAX);

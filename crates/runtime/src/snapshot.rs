@@ -2,6 +2,8 @@
 
 use larder_store::StoreStats;
 
+use crate::tunables::Tunables;
+
 /// Declares the counters once: what names them, the struct of their sums, and how they are taken out of an array.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident = $variant:ident),+ $(,)?) => {
@@ -122,6 +124,8 @@ pub struct Snapshot {
     pub detail_enabled: bool,
     /// The last second, counted as item ages are, whose items the latest `flush_all` takes; 0 before any.
     pub oldest_live: u64,
+    /// What commands can change, as it is now.
+    pub tunables: Tunables,
     /// Counters over all workers.
     pub counters: Counters,
     /// The shards' own numbers, summed.

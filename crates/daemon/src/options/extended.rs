@@ -193,19 +193,24 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         "lru_crawler",
         "",
         "Accepted; the crawler always runs.",
-        |s| s.extended.lru_crawler = true,
+        |s| s.extended.tunables.lru_crawler = true,
     ),
     inert_switch(
         "no_lru_crawler",
         "lru_crawler",
-        "Leaves the crawler's rows out of stats; it runs nevertheless.",
-        |s| s.extended.lru_crawler = false,
+        "Serves no crawls and dumps until lru_crawler enable; what has expired is taken back nevertheless.",
+        |s| s.extended.tunables.lru_crawler = false,
     ),
     inert(
         ["lru_crawler_sleep", "time", "100", "1000"],
         "lru_crawler_sleep",
         "Accepted and shown, up to 1000000 microseconds.",
-        |s, text| assign(&mut s.extended.lru_crawler_sleep_us, crawler_sleep(text)),
+        |s, text| {
+            assign(
+                &mut s.extended.tunables.lru_crawler_sleep_us,
+                crawler_sleep(text),
+            )
+        },
     ),
     inert(
         ["lru_crawler_tocrawl", "num", "0", "1000"],
@@ -213,7 +218,7 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         SHOWN,
         |s, text| {
             assign(
-                &mut s.extended.lru_crawler_tocrawl,
+                &mut s.extended.tunables.lru_crawler_tocrawl,
                 number(text, 0..=u32::MAX),
             )
         },
@@ -227,45 +232,43 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
     inert_switch(
         "no_lru_maintainer",
         "lru_maintainer_thread",
-        "Leaves the maintainer's rows out of stats.",
+        "Refuses lru mode and temp_ttl, and leaves the maintainer's rows out of stats.",
         |s| {
             s.extended.lru_maintainer = false;
-            s.extended.lru_segmented = false;
+            s.extended.tunables.lru_segmented = false;
         },
     ),
     inert(
         ["hot_lru_pct", "num", "20", "30"],
         "hot_lru_pct",
         "Accepted and shown, from 1 to 79.",
-        |s, text| assign(&mut s.extended.hot_lru_pct, number(text, 1..=79)),
+        |s, text| assign(&mut s.extended.tunables.hot_lru_pct, number(text, 1..=79)),
     ),
     inert(
         ["warm_lru_pct", "num", "40", "30"],
         "warm_lru_pct",
         "Accepted and shown, from 1 to 79.",
-        |s, text| assign(&mut s.extended.warm_lru_pct, number(text, 1..=79)),
+        |s, text| assign(&mut s.extended.tunables.warm_lru_pct, number(text, 1..=79)),
     ),
     inert(
         ["hot_max_factor", "num", "0.2", "0.3"],
         "hot_max_factor",
         SHOWN,
-        |s, text| assign(&mut s.extended.hot_max_factor, positive(text)),
+        |s, text| assign(&mut s.extended.tunables.hot_max_factor, positive(text)),
     ),
     inert(
         ["warm_max_factor", "num", "2.0", "3.0"],
         "warm_max_factor",
         SHOWN,
-        |s, text| assign(&mut s.extended.warm_max_factor, positive(text)),
+        |s, text| assign(&mut s.extended.tunables.warm_max_factor, positive(text)),
     ),
     inert(
         ["temporary_ttl", "time", "", "30s"],
         "temporary_ttl",
         "Accepted and shown, in seconds or with a unit.",
         |s, text| {
-            assign(
-                &mut s.extended.temporary_ttl_s,
-                time(text, SECOND).map(Some),
-            )
+            s.extended.tunables.temp_lru = true;
+            assign(&mut s.extended.tunables.temporary_ttl_s, time(text, SECOND))
         },
     ),
     inert_switch(
@@ -277,12 +280,12 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
     inert_switch(
         "no_slab_reassign",
         "slab_reassign",
-        "Leaves the page mover's rows out of stats; pages move nevertheless.",
+        "Refuses slabs reassign and leaves its rows out of stats; pages move by themselves nevertheless.",
         |s| s.extended.slab_reassign = false,
     ),
     Opt {
         set: Set::ValueOr("1", |s, text| {
-            assign(&mut s.extended.slab_automove, number(text, 0..=2))
+            assign(&mut s.extended.tunables.slab_automove, number(text, 0..=2))
         }),
         ..inert(
             ["slab_automove", "num", "1", "2"],
@@ -292,19 +295,24 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         )
     },
     inert_switch("no_slab_automove", "slab_automove", SHOWN, |s| {
-        s.extended.slab_automove = 0;
+        s.extended.tunables.slab_automove = 0;
     }),
     inert(
         ["slab_automove_ratio", "num", "0.8", "0.9"],
         "slab_automove_ratio",
         SHOWN,
-        |s, text| assign(&mut s.extended.slab_automove_ratio, positive(text)),
+        |s, text| assign(&mut s.extended.tunables.slab_automove_ratio, positive(text)),
     ),
     inert(
         ["slab_automove_window", "num", "10", "60"],
         "slab_automove_window",
         "Accepted and shown, from 3 to 1800.",
-        |s, text| assign(&mut s.extended.slab_automove_window, number(text, 3..=1800)),
+        |s, text| {
+            assign(
+                &mut s.extended.tunables.slab_automove_window_s,
+                number(text, 3..=1800),
+            )
+        },
     ),
     inert(
         ["slab_sizes", "a-b-c", "", "100-200-400"],
@@ -354,11 +362,11 @@ impl Extended {
     fn leave_modern(&mut self) {
         self.slab_chunk_max = MIB as u32;
         self.slab_reassign = false;
-        self.slab_automove = 0;
+        self.tunables.slab_automove = 0;
         self.maxconns_fast = false;
-        self.lru_segmented = false;
+        self.tunables.lru_segmented = false;
         self.hash_algorithm = "jenkins";
-        self.lru_crawler = false;
+        self.tunables.lru_crawler = false;
         self.lru_maintainer = false;
     }
 }
@@ -439,8 +447,8 @@ mod tests {
         assert_eq!(settings.without_effect, ["hashpower"]);
 
         let settings = after("no_modern,maxconns_fast,slab_automove").expect("a good list");
-        assert!(settings.extended.maxconns_fast && !settings.extended.lru_crawler);
-        assert_eq!(settings.extended.slab_automove, 1);
+        assert!(settings.extended.maxconns_fast && !settings.extended.tunables.lru_crawler);
+        assert_eq!(settings.extended.tunables.slab_automove, 1);
     }
 
     #[test]

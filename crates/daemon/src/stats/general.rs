@@ -134,9 +134,12 @@ fn background_work(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<
         emit("slab_reassign_running", &NONE);
         emit("slabs_moved", &snapshot.store.pages_moved);
     }
-    if extended.lru_crawler {
-        emit("lru_crawler_running", &NONE);
-        emit("lru_crawler_starts", &NONE);
+    if snapshot.tunables.lru_crawler {
+        emit(
+            "lru_crawler_running",
+            &u8::from(snapshot.store.crawler_running),
+        );
+        emit("lru_crawler_starts", &snapshot.store.crawler_starts);
     }
     if extended.lru_maintainer {
         emit("lru_maintainer_juggles", &NONE);
@@ -216,7 +219,11 @@ mod tests {
     fn names_with(change: fn(&mut Extended)) -> Vec<String> {
         let mut settings = Settings::default();
         change(&mut settings.extended);
-        names(|rows| emit(&settings, &Snapshot::default(), rows))
+        let snapshot = Snapshot {
+            tunables: settings.extended.tunables,
+            ..Snapshot::default()
+        };
+        names(|rows| emit(&settings, &snapshot, rows))
     }
 
     #[test]
@@ -234,7 +241,7 @@ mod tests {
             .filter(|name| !gone.contains(name))
             .collect();
         let without_threads = names_with(|extended| {
-            extended.lru_crawler = false;
+            extended.tunables.lru_crawler = false;
             extended.lru_maintainer = false;
         });
         assert_eq!(without_threads.len(), 84);

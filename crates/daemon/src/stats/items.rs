@@ -15,19 +15,25 @@ pub(crate) fn emit(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<
     {
         let prefix = format!("items:{}:", class.id);
         let mut row = |name: &str, value: u64| emit(&format!("{prefix}{name}"), &value);
-        one_class(settings, class, &mut row);
+        let temp_lru = snapshot.tunables.temp_lru;
+        one_class(settings, temp_lru, class, &mut row);
     }
 }
 
 /// There are no lists of hot, warm and cold items here: all count as cold, where memcached looks for what to evict.
-fn one_class(settings: &Settings, class: &ClassStats, row: &mut dyn FnMut(&str, u64)) {
+fn one_class(
+    settings: &Settings,
+    temp_lru: bool,
+    class: &ClassStats,
+    row: &mut dyn FnMut(&str, u64),
+) {
     let lists = settings.extended.lru_maintainer;
     row("number", class.items);
     if lists {
         row("number_hot", NONE);
         row("number_warm", NONE);
         row("number_cold", class.items);
-        if settings.extended.temporary_ttl_s.is_some() {
+        if temp_lru {
             row("number_temp", NONE);
         }
         row("age_hot", NONE);
@@ -91,6 +97,8 @@ mod tests {
     #[test]
     fn memcacheds_names_in_memcacheds_order() {
         let expect = |settings: &Settings, expected: &str| {
+            let mut snapshot = snapshot();
+            snapshot.tunables = settings.extended.tunables;
             let words = expected.split_whitespace();
             let three: Vec<_> = words
                 .clone()
@@ -98,11 +106,11 @@ mod tests {
                 .collect();
             let five = words.map(|name| format!("items:5:{name}"));
             let expected: Vec<_> = three.into_iter().chain(five).collect();
-            assert_eq!(names(|rows| emit(settings, &snapshot(), rows)), expected);
+            assert_eq!(names(|rows| emit(settings, &snapshot, rows)), expected);
         };
         let mut settings = Settings::default();
         expect(&settings, NAMES);
-        settings.extended.temporary_ttl_s = Some(61);
+        settings.extended.tunables.temp_lru = true;
         expect(&settings, &NAMES.replace("age_hot", "number_temp age_hot"));
         settings.extended.lru_maintainer = false;
         expect(&settings, NAMES_WITHOUT_MAINTAINER);

@@ -17,7 +17,9 @@ pub(crate) fn emit(
     snapshot: &Snapshot,
     emit: &mut EmitRow<'_>,
 ) {
-    for (name, value) in rows(settings) {
+    let mut now = settings.clone();
+    now.extended.tunables = snapshot.tunables;
+    for (name, value) in rows(&now) {
         match name {
             "maxbytes" => emit(name, &snapshot.limit_maxbytes),
             "oldest" => emit(name, &snapshot.oldest_live),
@@ -98,19 +100,20 @@ fn serving(settings: &Settings, row: &mut Row<'_>) {
 
 fn tuning(settings: &Settings, row: &mut Row<'_>) {
     let extended = &settings.extended;
+    let tunables = &extended.tunables;
     row("maxconns_fast", &yes_no(extended.maxconns_fast));
     row("hashpower_init", &extended.hashpower_init);
     row("slab_reassign", &yes_no(extended.slab_reassign));
-    row("slab_automove", &extended.slab_automove);
+    row("slab_automove", &tunables.slab_automove);
     row(
         "slab_automove_ratio",
-        &format!("{:.2}", extended.slab_automove_ratio),
+        &format!("{:.2}", tunables.slab_automove_ratio),
     );
-    row("slab_automove_window", &extended.slab_automove_window);
+    row("slab_automove_window", &tunables.slab_automove_window_s);
     row("slab_chunk_max", &extended.slab_chunk_max);
-    row("lru_crawler", &yes_no(extended.lru_crawler));
-    row("lru_crawler_sleep", &extended.lru_crawler_sleep_us);
-    row("lru_crawler_tocrawl", &extended.lru_crawler_tocrawl);
+    row("lru_crawler", &yes_no(tunables.lru_crawler));
+    row("lru_crawler_sleep", &tunables.lru_crawler_sleep_us);
+    row("lru_crawler_tocrawl", &tunables.lru_crawler_tocrawl);
     row("tail_repair_time", &extended.tail_repair_time_s);
     row("flush_enabled", &yes_no(settings.flush_enabled));
     row("dump_enabled", &yes_no(settings.dump_enabled));
@@ -119,17 +122,18 @@ fn tuning(settings: &Settings, row: &mut Row<'_>) {
 
 fn lru(settings: &Settings, row: &mut Row<'_>) {
     let extended = &settings.extended;
+    let tunables = &extended.tunables;
     row("lru_maintainer_thread", &yes_no(extended.lru_maintainer));
-    row("lru_segmented", &yes_no(extended.lru_segmented));
-    row("hot_lru_pct", &extended.hot_lru_pct);
-    row("warm_lru_pct", &extended.warm_lru_pct);
-    row("hot_max_factor", &format!("{:.2}", extended.hot_max_factor));
+    row("lru_segmented", &yes_no(tunables.lru_segmented));
+    row("hot_lru_pct", &tunables.hot_lru_pct);
+    row("warm_lru_pct", &tunables.warm_lru_pct);
+    row("hot_max_factor", &format!("{:.2}", tunables.hot_max_factor));
     row(
         "warm_max_factor",
-        &format!("{:.2}", extended.warm_max_factor),
+        &format!("{:.2}", tunables.warm_max_factor),
     );
-    row("temp_lru", &yes_no(extended.temporary_ttl_s.is_some()));
-    row("temporary_ttl", &extended.temporary_ttl_s.unwrap_or(61));
+    row("temp_lru", &yes_no(tunables.temp_lru));
+    row("temporary_ttl", &tunables.temporary_ttl_s);
     row("idle_timeout", &extended.idle_timeout_s);
 }
 
@@ -158,6 +162,8 @@ fn tls(row: &mut Row<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use larder_runtime::Tunables;
+
     use super::*;
     use crate::stats::testing::value_of;
 
@@ -196,12 +202,19 @@ mod tests {
         let snapshot = Snapshot {
             limit_maxbytes: 8 << 20,
             detail_enabled: true,
+            tunables: Tunables {
+                lru_crawler: false,
+                slab_automove_ratio: 0.5,
+                ..Tunables::default()
+            },
             ..Snapshot::default()
         };
         let value = |name| value_of(name, |rows| emit(&Settings::default(), 2, &snapshot, rows));
         assert_eq!(value("maxbytes"), "8388608");
         assert_eq!(value("verbosity"), "2");
         assert_eq!(value("detail_enabled"), "yes");
+        assert_eq!(value("lru_crawler"), "no");
+        assert_eq!(value("slab_automove_ratio"), "0.50");
     }
 
     #[test]

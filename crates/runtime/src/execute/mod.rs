@@ -3,14 +3,16 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on
-//! their way in), `stats`.
+//! their way in), `stats`, `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`.
 
 mod ahead;
 mod binary;
+mod dump;
 mod get;
 mod session;
 mod stats;
 mod text;
+mod upkeep;
 mod value;
 
 use larder_protocol::binary::REQUEST_MAGIC;
@@ -117,7 +119,8 @@ impl<'a> Turn<'a> {
                 (dropped as usize, None)
             }
             State::Gathering(_) => (0, self.gather(session, out)),
-            State::Dumping(_) => (0, self.dump(session, out)),
+            State::Dumping(_) => (0, self.dump_on(session, out)),
+            State::Asking(_) => (0, self.ask(session, out)),
         }
     }
 

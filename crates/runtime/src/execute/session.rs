@@ -7,6 +7,8 @@ use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
 use larder_store::{Pending, Pin, RelTime, Shard, StoreRequest, StoreStats};
 
 use super::Spot;
+use super::dump::{DumpAs, DumpAt};
+use super::upkeep::Ask;
 use crate::config::Protocol;
 
 /// Why a connection's turn ended.
@@ -61,8 +63,10 @@ pub(crate) enum State {
     Swallowing { left: u64, reply: Reply },
     /// Statistics are being gathered from the shards.
     Gathering(Box<Gathering>),
-    /// A slab class is being listed.
+    /// Items are being listed.
     Dumping(Box<Dumping>),
+    /// The shards are being asked for something.
+    Asking(Box<Asking>),
 }
 
 /// The protocol that a connection speaks.
@@ -189,13 +193,18 @@ pub(crate) struct Gathering {
     pub(crate) echo: Option<Echo>,
 }
 
-/// A `stats cachedump` that is being listed.
+/// A dump on its way.
 pub(crate) struct Dumping {
-    pub(crate) class: u32,
-    pub(crate) items_left: u32,
-    pub(crate) bytes_left: usize,
+    pub(crate) at: DumpAt,
+    pub(crate) what: DumpAs,
     pub(crate) shard: usize,
-    pub(crate) page: u32,
+}
+
+/// Something that every shard is asked for.
+pub(crate) struct Asking {
+    pub(crate) ask: Ask,
+    pub(crate) next_shard: usize,
+    pub(crate) noreply: bool,
 }
 
 /// A connection's side of the protocol; its sockets and buffers are elsewhere.

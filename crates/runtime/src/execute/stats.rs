@@ -6,12 +6,13 @@ use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
 use larder_protocol::text::{ErrorText, StatsCommand, reply};
 use larder_store::StoreStats;
 
-use super::session::{Dumping, Gathering, State};
+use super::dump::cachedump;
+use super::session::{Gathering, State};
 use super::{Pause, Session, Turn};
 use crate::daemon::StatsGroup;
-use crate::limits::CACHEDUMP_BYTES_MAX;
 use crate::shared::{Baseline, Number, WorkerFace};
 use crate::snapshot::Snapshot;
+use crate::tunables::Tunables;
 
 /// The states of a connection, as `stats conns` words them; its number is kept in
 /// [`crate::shared::ConnInfo`].
@@ -29,7 +30,7 @@ impl Session {
     pub(crate) fn state_number(&self) -> u8 {
         match self.state {
             State::Line => 0,
-            State::Keys(_) | State::Gathering(_) | State::Dumping(_) => 1,
+            State::Keys(_) | State::Gathering(_) | State::Dumping(_) | State::Asking(_) => 1,
             State::Filling(_) => 2,
             State::Swallowing { .. } => 3,
             State::Sending(_) => 4,
@@ -73,17 +74,7 @@ impl Turn<'_> {
                 out.extend_from_slice(ErrorText::CachedumpNotAllowed.line());
             }
             StatsCommand::CachedumpBad(error) => out.extend_from_slice(error.line()),
-            StatsCommand::Cachedump { class, limit } => {
-                let items_left = if limit == 0 { u32::MAX } else { limit };
-                let bytes_left = CACHEDUMP_BYTES_MAX;
-                session.state = State::Dumping(Box::new(Dumping {
-                    class,
-                    items_left,
-                    bytes_left,
-                    shard: 0,
-                    page: 0,
-                }));
-            }
+            StatsCommand::Cachedump { class, limit } => session.state = cachedump(class, limit),
             StatsCommand::Unknown => out.extend_from_slice(ErrorText::Error.line()),
             StatsCommand::General
             | StatsCommand::Settings
@@ -162,6 +153,9 @@ impl Turn<'_> {
         let Some(baseline) = self.shared.baseline() else {
             return Some(Pause::Taken);
         };
+        let Some(tunables) = self.shared.globals.tunables.borrow().map(|now| *now) else {
+            return Some(Pause::Taken);
+        };
         let sum = std::mem::take(&mut gathering.sum);
         let group = match gathering.command {
             StatsCommand::Reset => {
@@ -188,7 +182,7 @@ impl Turn<'_> {
             StatsCommand::Larder => StatsGroup::Larder,
             _ => StatsGroup::General,
         };
-        let snapshot = self.snapshot(sum.since(&baseline.store), &baseline);
+        let snapshot = self.snapshot(sum.since(&baseline.store), &baseline, tunables);
         let echo = gathering.echo;
         self.daemon.stats(group, &snapshot, &mut |name, value| {
             row(echo, out, name, value);
@@ -210,7 +204,7 @@ impl Turn<'_> {
         }
     }
 
-    fn snapshot(&self, store: StoreStats, baseline: &Baseline) -> Snapshot {
+    fn snapshot(&self, store: StoreStats, baseline: &Baseline, tunables: Tunables) -> Snapshot {
         let (shared, globals) = (self.shared, &self.shared.globals);
         let since = |counter: &Number, before| counter.get() - before;
         let buffers = |face: fn(&WorkerFace) -> &Number| {
@@ -240,6 +234,7 @@ impl Turn<'_> {
             threads: shared.shards() as u64,
             detail_enabled: globals.detail_enabled.is_on(),
             oldest_live: shared.oldest_live.get(),
+            tunables,
             counters: shared.counters().since(&baseline.counters),
             store,
         }
@@ -297,56 +292,6 @@ impl Turn<'_> {
         }
         out.extend_from_slice(reply::END);
         Ok(())
-    }
-
-    /// Lists one page's items of a class, or goes to the next shard, or ends.
-    pub(super) fn dump(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
-        let State::Dumping(dumping) = &mut session.state else {
-            return None;
-        };
-        if dumping.shard == self.shared.shards()
-            || dumping.items_left == 0
-            || dumping.bytes_left == 0
-        {
-            out.extend_from_slice(reply::END);
-            session.state = State::Line;
-            return None;
-        }
-        let Some(lent) = self.shared.borrow(dumping.shard) else {
-            return Some(Pause::Taken);
-        };
-        let Dumping {
-            class,
-            page,
-            items_left,
-            bytes_left,
-            ..
-        } = &mut **dumping;
-        let next = lent.shard.list_items(*class, *page, self.now, |item| {
-            if *items_left == 0 || *bytes_left == 0 {
-                return;
-            }
-            let expiry = if item.exptime == 0 {
-                0
-            } else {
-                self.clock.unix(item.exptime)
-            };
-            let facts = format!(" [{} b; {expiry} s]\r\n", item.value_len);
-            let len = 5 + item.key.len() + facts.len();
-            if len > *bytes_left {
-                *bytes_left = 0;
-                return;
-            }
-            (*items_left, *bytes_left) = (*items_left - 1, *bytes_left - len);
-            for part in [&b"ITEM "[..], item.key, facts.as_bytes()] {
-                out.extend_from_slice(part);
-            }
-        });
-        match next {
-            Some(page) => dumping.page = page,
-            None => (dumping.shard, dumping.page) = (dumping.shard + 1, 0),
-        }
-        None
     }
 }
 

@@ -147,6 +147,7 @@ impl Turn<'_> {
                 Err(Pause::Close(CloseReason::Shutdown))
             }
             Command::Stats(stats) => self.stats(session, stats, out),
+            Command::Upkeep { upkeep, noreply } => self.upkeep(session, upkeep, noreply, out),
             Command::RefreshCerts { noreply } => answer(noreply, ErrorText::TlsNotEnabled.line()),
             Command::Http => Err(Pause::Close(CloseReason::Http)),
             Command::Refused(refused) => {

@@ -8,6 +8,7 @@ use larder_store::{RelTime, StoreStats};
 use super::Shared;
 use super::cell::{Lendable, Number, Switch};
 use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
+use crate::tunables::Tunables;
 
 /// One worker's counters: written by it alone, read by whoever asks.
 pub(crate) struct WorkerCounters([Number; COUNTER_COUNT]);
@@ -114,10 +115,11 @@ pub(crate) struct Globals {
     pub(crate) listen_disabled_num: Number,
     pub(crate) listen_disabled_us: Number,
     pub(crate) detail_enabled: Switch,
+    pub(crate) tunables: Lendable<Tunables>,
 }
 
 impl Globals {
-    pub(super) fn new(detail_enabled: bool) -> Self {
+    pub(crate) fn new(detail_enabled: bool, tunables: Tunables) -> Self {
         Self {
             total_connections: Number::default(),
             rejected_connections: Number::default(),
@@ -126,6 +128,7 @@ impl Globals {
             listen_disabled_num: Number::default(),
             listen_disabled_us: Number::default(),
             detail_enabled: Switch::new(detail_enabled),
+            tunables: Lendable::new(tunables),
         }
     }
 }

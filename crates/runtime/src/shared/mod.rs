@@ -79,7 +79,7 @@ impl Shared {
         shards: Vec<Shard>,
         limit_bytes: u64,
         page_bytes: usize,
-        detail_enabled: bool,
+        globals: Globals,
     ) -> Self {
         let page_bytes = page_bytes as u64;
         let lend = |shard| {
@@ -100,7 +100,7 @@ impl Shared {
             flush_at: Number::default(),
             oldest_live: Number::default(),
             uniques: CachePadded::default(),
-            globals: Globals::new(detail_enabled),
+            globals,
             baseline: Lendable::new(Arc::default()),
             conns: Lendable::new(Vec::new()),
             stop: Number::default(),
