@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use self::figures::{Comparison, Sample};
 use crate::cores;
-use crate::load::{Plan, Progress, Run, Tolerate, Until, judge, note};
+use crate::load::{Arrivals, Plan, Progress, Run, Tolerate, Until, judge, note, positive};
 use crate::machine::Machine;
-use crate::numbers::{counted, write_json};
+use crate::numbers::{counted, grouped, write_json};
 use crate::server::{Launch, Listening, Ours, Server, Spec};
 use crate::workload::{Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
@@ -52,6 +52,10 @@ pub(crate) struct CompareArgs {
     /// Requests sent at once in the deep mixes
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
     depth: u32,
+    /// Open loop: so many requests a second to each server in turn, whatever it does, so that latencies can be compared;
+    /// without it each gets all that the load can send, and a faster server a higher rate
+    #[arg(long, value_parser = positive)]
+    rate: Option<f64>,
     /// Different keys
     #[arg(long, short, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     keys: u64,
@@ -164,8 +168,12 @@ fn description(args: &CompareArgs) -> String {
         "server on core 0, load on core 1"
     };
     let rounds = counted(args.rounds.into(), "round");
+    let rate = match args.rate {
+        Some(rate) => format!("; {} requests/s", grouped(rate as u64)),
+        None => String::new(),
+    };
     format!(
-        "{}, {}; {place}; medians of {rounds}.",
+        "{}, {}{rate}; {place}; medians of {rounds}.",
         subtitle(args),
         counted(args.keys, "key")
     )
@@ -207,6 +215,7 @@ fn measure_all(
         .map(|way| {
             let plan = Plan {
                 depth: way.depth,
+                rate: args.rate.map(|rate| (rate, Arrivals::Poisson)),
                 ..plan.clone()
             };
             measure_one(args, way, &plan, &data, server).with_context(|| way.name.clone())

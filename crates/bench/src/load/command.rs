@@ -89,7 +89,7 @@ pub(crate) struct LoadArgs {
     json: Option<PathBuf>,
 }
 
-fn positive(text: &str) -> Result<f64> {
+pub(crate) fn positive(text: &str) -> Result<f64> {
     let number: f64 = text
         .parse()
         .with_context(|| format!("{text:?} is not a number"))?;

@@ -16,7 +16,7 @@ mod run;
 mod tally;
 mod worker;
 
-pub(crate) use command::{Tolerate, judge};
+pub(crate) use command::{Tolerate, judge, positive};
 pub(crate) use progress::{Progress, note};
-pub(crate) use run::{Plan, Run, Until};
+pub(crate) use run::{Arrivals, Plan, Run, Until};
 pub(crate) use tally::Latency;
