@@ -3,6 +3,7 @@
 use super::command::{Command, Refused, StatsCommand};
 use super::parse::{last_word, noreply, refused};
 use super::reply::ErrorText;
+use super::watch::Streams;
 use super::words::Words;
 use crate::limits::{MEMLIMIT_MAX_MB, MEMLIMIT_MIN_MB, SLAB_CLASS_COUNT_MAX, VERBOSITY_MAX};
 
@@ -96,6 +97,23 @@ pub(super) fn cache_memlimit(line: &[u8], at: usize) -> Result<Command<'_>, Refu
         None => ErrorText::Error,
     };
     Err(refused(error, noreply))
+}
+
+/// `watch [<stream>*]`. A `noreply` names no stream, so all that it hides is a refusal.
+pub(super) fn watch(line: &[u8], at: usize) -> Command<'_> {
+    let mut words = Words::new(line, at);
+    let mut streams = words.is_empty().then_some(Streams::DEFAULT);
+    while let Some(word) = words.word() {
+        match Streams::named(word) {
+            Some(more) => streams = Some(streams.unwrap_or_default().and(more)),
+            None => {
+                streams = None;
+                break;
+            }
+        }
+    }
+    let noreply = noreply(line);
+    Command::Watch { streams, noreply }
 }
 
 /// `shutdown [graceful]`, with nothing behind it: too grave to guess.

@@ -2,7 +2,7 @@
 //!
 //! `noreply` hides every reply of its command, errors included. Commands without the field always answer.
 
-use super::{ErrorText, Upkeep};
+use super::{ErrorText, Streams, Upkeep};
 
 /// One decoded line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +71,14 @@ pub enum Command<'a> {
         /// What is asked for.
         upkeep: Upkeep,
         /// No answer wanted.
+        noreply: bool,
+    },
+    /// `watch [<stream>*]`.
+    Watch {
+        /// What is to be seen; `None` if a word names nothing: [`ErrorText::Error`], unless something else forbids it
+        /// first.
+        streams: Option<Streams>,
+        /// No refusal wanted.
         noreply: bool,
     },
     /// `refresh_certs`.

@@ -15,6 +15,7 @@ mod parse;
 pub mod reply;
 mod scan;
 mod upkeep;
+mod watch;
 mod words;
 
 use memchr::memchr;
@@ -24,6 +25,7 @@ pub use dump::{DumpedItem, metadump_line, mgdump_line, uri_encode};
 pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;
 pub use upkeep::{DumpFormat, LruMode, LruTuning, TempTtl, Upkeep, Which};
+pub use watch::{Stream, Streams};
 pub use words::next_key;
 
 use crate::limits::{GET_LINE_MAX, LEADING_BLANKS_MAX, LINE_MAX, LINE_MIN};

@@ -42,6 +42,7 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, Refused> {
         b"slabs" => upkeep::slabs(line, at),
         b"lru" => upkeep::lru(line, at),
         b"lru_crawler" => upkeep::lru_crawler(line, at),
+        b"watch" => Ok(admin::watch(line, at)),
         b"refresh_certs" => Ok(Command::RefreshCerts {
             noreply: noreply(line),
         }),

@@ -112,6 +112,12 @@ pub enum ErrorText {
     MemlimitNotMegabytes,
     /// `cache_memlimit` could not be carried out.
     MemlimitUnable,
+    /// `watch` under `-W`.
+    WatchNotAllowed,
+    /// `watch` while replies to earlier commands are unsent.
+    WatchPipelined,
+    /// `watch` when there are as many watchers as there may be.
+    TooManyWatchers,
     /// The item is larger than `-I`.
     TooLarge,
     /// No memory for a storage command's item.
@@ -171,6 +177,9 @@ impl ErrorText {
                 b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"
             }
             Self::MemlimitUnable => b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n",
+            Self::WatchNotAllowed => b"CLIENT_ERROR watch commands not allowed\r\n",
+            Self::WatchPipelined => b"ERROR cannot pipeline other commands before watch\r\n",
+            Self::TooManyWatchers => b"WATCHER_TOO_MANY log watcher limit reached\r\n",
             Self::TooLarge => b"SERVER_ERROR object too large for cache\r\n",
             Self::OutOfMemoryStoring => b"SERVER_ERROR out of memory storing object\r\n",
             Self::OutOfMemory => b"SERVER_ERROR out of memory\r\n",

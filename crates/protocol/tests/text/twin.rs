@@ -7,7 +7,7 @@ use larder_protocol::limits::{
 };
 use larder_protocol::text::{
     self, Arith, Command, DumpFormat, ErrorText, Get, GetVerb, LruMode, LruTuning, Refused,
-    StatsCommand, Status, Store, StoreVerb, TempTtl, Upkeep, Which,
+    StatsCommand, Status, Store, StoreVerb, Stream, Streams, TempTtl, Upkeep, Which,
 };
 use proptest::prelude::*;
 
@@ -121,6 +121,10 @@ fn twin_admin<'a>(word: &[u8], args: &[&[u8]], noreply: bool) -> Option<Command<
             noreply,
         },
         b"shutdown" => refuse(ErrorText::InvalidShutdownMode),
+        b"watch" => Command::Watch {
+            streams: twin_streams(args),
+            noreply,
+        },
         b"refresh_certs" => Command::RefreshCerts { noreply },
         b"version" => Command::Version,
         b"quit" => Command::Quit,
@@ -208,6 +212,34 @@ fn twin_store<'a>(verb: StoreVerb, args: &[&'a [u8]], noreply: bool) -> Command<
             })
         }
     }
+}
+
+fn twin_streams(args: &[&[u8]]) -> Option<Streams> {
+    let names = [
+        ("fetchers", Some(Stream::Fetchers)),
+        ("mutations", Some(Stream::Mutations)),
+        ("evictions", Some(Stream::Evictions)),
+        ("connevents", Some(Stream::Connevents)),
+        ("deletions", Some(Stream::Deletions)),
+        ("sysevents", Some(Stream::Sysevents)),
+        ("rawcmds", None),
+        ("proxyreqs", None),
+        ("proxyevents", None),
+        ("proxyuser", None),
+    ];
+    let mut streams = Streams::NONE;
+    for arg in args {
+        let stream = names
+            .iter()
+            .find(|(name, _)| name.as_bytes().starts_with(arg))?
+            .1;
+        streams = stream.map_or(streams, |stream| streams.and(Streams::of(stream)));
+    }
+    Some(if args.is_empty() {
+        Streams::of(Stream::Fetchers)
+    } else {
+        streams
+    })
 }
 
 fn twin_stats(args: &[&[u8]]) -> StatsCommand {
@@ -454,7 +486,7 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
             "get gets gat gats set add replace append prepend cas incr decr delete touch flush_all version verbosity",
             "slabs reassign automove ratio freeratio window lru tune mode flat segmented temp_ttl lru_crawler crawl hash",
             "metadump mgdump tocrawl sleep enable disable all 1,2 0.5 1e9 nan 3 20 80 1000000 1000001 re s c m t",
-            "quit mn cache_memlimit shutdown graceful stats detail on off dump cachedump items reset refresh_certs",
+            "quit mn cache_memlimit shutdown graceful stats detail on off dump cachedump items reset refresh_certs watch fetchers sysevents rawcmds f proxy",
             "noreply HTTP/1.0 0 1 64 -1 +1 -0 007 4294967295 4294967296 2147483645 2147483646 2147483648 -2147483648",
             "18446744073709551615 18446744073709551616 9223372036854775808 -9223372036854775808 1x 5\tz \t5 5\0 a\r \r",
             "00000000001 000000000001 0000000000000000000001 00000000000000000000001 123456789 1234567890 + -",
