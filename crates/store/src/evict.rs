@@ -109,6 +109,7 @@ impl Shard {
             && !self.let_off_page_of(donor, now)
             && self.vacate_page_of(donor, now)
         {
+            self.note_page_moved(donor, class);
             return true;
         }
         self.evict_one(class, EVICT_LOOKS, now)
@@ -292,6 +293,9 @@ impl Shard {
         let unfetched = u64::from(!item.fetched());
         let (expired, exptime, hot) = (item.expired(now), item.exptime(), item.heat() > 0);
         let idle_s = now.saturating_sub(item.accessed());
+        if !expired {
+            self.note_evicted(id, now);
+        }
         let stats = self.slab.stats_of(id);
         if expired {
             stats.reclaimed += 1;

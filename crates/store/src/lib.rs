@@ -36,6 +36,7 @@ mod check;
 mod chunk;
 mod class;
 mod counting;
+mod events;
 mod evict;
 mod expire;
 mod hash;
@@ -58,6 +59,7 @@ mod write;
 
 pub use arith::{Arith, ArithRequest, Create};
 pub use class::is_class;
+pub use events::{Event, Events, ItemSeen, Seen};
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;

@@ -59,6 +59,9 @@ pub(crate) const PENDING_RATE_MIN: u64 = 1 << 20;
 /// Empty pages that a shard keeps mapped, ready for the next slab class that needs one.
 pub(crate) const EMPTY_PAGES_KEPT: usize = 8;
 
+/// Bytes of events that a shard notes until somebody takes them.
+pub(crate) const EVENT_BYTES_MAX: usize = 64 * 1024;
+
 /// Chunks that eviction looks at for one chunk of room before it takes what it can get. Real traces needed 0.6 to 1.3
 /// on average and 305 at the worst.
 pub(crate) const EVICT_LOOKS: usize = 256;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use slab::Slab as Numbered;
 
 use crate::chunk::{ChunkId, PageId};
+use crate::events::Events;
 use crate::expire::Crawl;
 use crate::hash::{KeyHash, KeyHasher};
 use crate::hint::Hint;
@@ -115,6 +116,8 @@ pub struct Shard {
     /// Another, while it is being moved.
     pub(crate) moving: ChunkId,
     pub(crate) tallies: Tallies,
+    /// What is to be told of the shard's own doings, if somebody listens.
+    pub(crate) events: Option<Box<Events>>,
     /// Items by size in steps of 32 bytes, if they are to be counted.
     pub(crate) sizes: BTreeMap<usize, u64>,
     /// The page that the crawler looks at next, and when its last pass began.
@@ -217,6 +220,7 @@ impl Shard {
             guard: ChunkId::NONE,
             moving: ChunkId::NONE,
             tallies: Tallies::default(),
+            events: None,
             sizes: BTreeMap::new(),
             crawl_at: 0,
             crawl_chunk: 0,
@@ -250,6 +254,18 @@ impl Shard {
             return Some(Err(Place(id)));
         }
         Some(Ok(Found { item, pieces: None }))
+    }
+
+    /// [`Self::get`] for callers that are seldom: nothing of it is inlined.
+    #[inline(never)]
+    pub fn fetch(&mut self, hash: KeyHash, key: &[u8], now: RelTime) -> Option<Found<'_>> {
+        let id = self.lookup(hash, key, now)?;
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
+        stats.get_hits += 1;
+        ItemMut(chunk).fetch(now);
+        let item = Item::new(self.slab.pages.chunk(id));
+        let pieces = item.chunked().then_some((&*self, Place(id)));
+        Some(Found { item, pieces })
     }
 
     /// A chunked item that was found just now.
@@ -307,7 +323,12 @@ impl Shard {
 
     /// The item under the key, its time over or not.
     #[inline(always)]
-    fn find<const SITE: u8>(&self, hash: KeyHash, hint: Hint, key: &[u8]) -> Option<ChunkId> {
+    pub(crate) fn find<const SITE: u8>(
+        &self,
+        hash: KeyHash,
+        hint: Hint,
+        key: &[u8],
+    ) -> Option<ChunkId> {
         // The first comparison is for callers without a hint: the compiler leaves all of this out.
         if hint.id != ChunkId::NONE
             && hint.changes == self.index.changes
