@@ -10,3 +10,4 @@ mod protocols;
 mod refusals;
 mod starting;
 mod stopping;
+mod watch;

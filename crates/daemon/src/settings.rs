@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) flush_enabled: bool,
     /// `-X` turns it off.
     pub(crate) dump_enabled: bool,
+    /// `-W` turns it off.
+    pub(crate) watch_enabled: bool,
     /// `-d`.
     pub(crate) background: bool,
     /// `-r`.
@@ -127,6 +129,7 @@ impl Default for Settings {
             shutdown_enabled: false,
             flush_enabled: true,
             dump_enabled: true,
+            watch_enabled: true,
             background: false,
             coredumps: false,
             user: None,
@@ -238,6 +241,9 @@ impl Settings {
             idle_timeout_s: self.extended.idle_timeout_s,
             flush_enabled: self.flush_enabled,
             dump_enabled: self.dump_enabled,
+            watch_enabled: self.watch_enabled,
+            watcher_buffer_bytes: self.extended.watcher_logbuf_bytes as usize,
+            worker_buffer_bytes: self.extended.worker_logbuf_bytes as usize,
             shutdown_enabled: self.shutdown_enabled,
             slab_reassign: self.extended.slab_reassign,
             lru_maintainer: self.extended.lru_maintainer,

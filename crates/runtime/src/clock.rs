@@ -62,6 +62,13 @@ impl Clock {
         self.elapsed().as_secs()
     }
 
+    /// The present in Unix time, to the microsecond and as the system has it now.
+    pub(crate) fn unix_time(&self) -> Duration {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+
     /// A second in Unix time.
     pub(crate) fn unix(&self, second: RelTime) -> u64 {
         (self.unix_origin + i64::from(second)).max(0) as u64

@@ -71,6 +71,12 @@ pub struct Config {
     pub flush_enabled: bool,
     /// Whether keys may be listed (off by `-X`).
     pub dump_enabled: bool,
+    /// Whether `watch` is served (off by `-W`).
+    pub watch_enabled: bool,
+    /// Bytes of lines that wait to be sent to one watcher (`-o watcher_logbuf_size`).
+    pub watcher_buffer_bytes: usize,
+    /// Bytes of lines of one worker that wait to be taken by watchers (`-o worker_logbuf_size`).
+    pub worker_buffer_bytes: usize,
     /// Whether the `shutdown` command is served (`-A`).
     pub shutdown_enabled: bool,
     /// Whether `slabs reassign` is served (off by `-o no_slab_reassign`).

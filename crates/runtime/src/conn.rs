@@ -12,6 +12,7 @@ use crate::config::Protocol;
 use crate::execute::{CloseReason, Session};
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
+use crate::watch::Drained;
 
 /// One client.
 pub(crate) struct Conn {
@@ -44,8 +45,8 @@ impl Conn {
     pub(crate) fn new(socket: Socket, info: Arc<ConnInfo>, protocol: Protocol) -> Self {
         Self {
             socket,
+            session: Session::new(protocol, info.fd),
             info,
-            session: Session::new(protocol),
             input: Vec::new(),
             input_at: 0,
             output: Vec::new(),
@@ -142,6 +143,14 @@ impl Conn {
         }
         replies.clear();
         Ok(taken)
+    }
+
+    /// Takes in the lines that have come for a watcher, as far as its buffer has room for them.
+    pub(crate) fn take_lines(&mut self, bytes_max: usize) -> Drained {
+        let watcher = self.session.watcher();
+        watcher.map_or_else(Drained::default, |watcher| {
+            watcher.drain(&mut self.output, bytes_max)
+        })
     }
 
     /// Bytes of the connection's own buffers.

@@ -26,6 +26,7 @@ mod shared;
 mod snapshot;
 mod socket;
 mod tunables;
+mod watch;
 mod worker;
 
 use std::io;
@@ -33,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam::channel;
+use crossbeam::channel::{self, Receiver};
 use larder_store::{KeyHasher, Shard};
 
 pub use config::{Config, Endpoint, Place, Protocol};
@@ -43,11 +44,13 @@ pub use snapshot::{Counters, Snapshot};
 pub use tunables::Tunables;
 
 use clock::Clock;
+use conn::Conn;
 use event_loop::EventLoop;
 use listener::{Inbox, Listener};
 use quota::Quota;
 use shared::{Globals, Shared};
 use socket::ListenSocket;
+use watch::Journal;
 use worker::{Setup, Worker};
 
 /// A server whose sockets are bound and whose workers do not run yet.
@@ -155,7 +158,7 @@ impl Server {
                 sender,
                 waker: worker_loop.waker(),
             });
-            let run = move || run_worker(Worker::new(index, &setup, worker_loop, inbox));
+            let run = move || run_worker(index, &setup, worker_loop, inbox);
             threads.push(
                 thread::Builder::new()
                     .name(format!("worker-{index}"))
@@ -187,8 +190,12 @@ impl Server {
 }
 
 /// Runs a worker to its end. One that fails takes the process with it: a daemon that is half alive is worse than none.
-fn run_worker(worker: Worker<'_>) {
+fn run_worker(index: usize, setup: &Setup, event_loop: EventLoop, inbox: Receiver<Box<Conn>>) {
     let _end = EndProcessOnPanic;
+    let counters = &setup.shared.workers[index].counters;
+    let bytes_max = setup.config.worker_buffer_bytes;
+    let journal = Journal::new(index, event_loop.waker(), counters, bytes_max);
+    let worker = Worker::new(index, setup, &journal, event_loop, inbox);
     if let Err(error) = worker.run() {
         log::error!("a worker's loop has failed: {error}; the process ends");
         log::logger().flush();

@@ -31,6 +31,9 @@ pub(crate) const STEP_BUDGET: usize = 1024;
 /// How long to go on serving what was read after the process was asked to stop.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(2);
 
+/// Watchers at once (memcached's bound).
+pub(crate) const WATCHERS_MAX: usize = 20;
+
 /// How long accepting rests after descriptors ran out.
 pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
 

@@ -49,7 +49,8 @@ impl Listener {
             self.event_loop.add_listener(socket, number)?;
             let (fd, name) = socket.face();
             let now = self.clock.now();
-            let info = Arc::new(ConnInfo::new(fd, name, String::new(), now, LISTENING));
+            let info = ConnInfo::new(fd, None, name, String::new(), now, LISTENING);
+            let info = Arc::new(info);
             self.shared.register_conn(&info);
             // memcached counts its listening sockets too.
             self.shared.globals.total_connections.add(1);
@@ -108,6 +109,7 @@ impl Listener {
     fn take_in(&mut self, accepted: Accepted, protocol: Protocol) {
         let Accepted {
             mut socket,
+            remote,
             peer,
             local,
         } = accepted;
@@ -130,7 +132,8 @@ impl Listener {
         if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
             log::debug!("{peer}: connected{left_out}");
         }
-        let info = Arc::new(ConnInfo::new(socket.fd(), peer, local, self.clock.now(), 0));
+        let info = ConnInfo::new(socket.fd(), remote, peer, local, self.clock.now(), 0);
+        let info = Arc::new(info);
         self.shared.register_conn(&info);
         let worker = self.shared.least_loaded();
         self.shared.workers[worker].conns.add(1);

@@ -83,6 +83,14 @@ counters! {
     shard_set_asides = ShardSetAsides,
     /// Turns of the loops.
     worker_turns = WorkerTurns,
+    /// Lines of watchers that a worker had no room for.
+    log_worker_dropped = LogWorkerDropped,
+    /// Lines that workers wrote for watchers.
+    log_worker_written = LogWorkerWritten,
+    /// Lines that a watcher had no room for.
+    log_watcher_skipped = LogWatcherSkipped,
+    /// Lines that were sent to watchers.
+    log_watcher_sent = LogWatcherSent,
     /// Connections closed because they broke the rules of the line or of memory.
     conns_refused = ConnsRefused,
 }
@@ -120,6 +128,8 @@ pub struct Snapshot {
     pub time_in_listen_disabled_us: u64,
     /// Workers.
     pub threads: u64,
+    /// Connections that watch.
+    pub watchers: u64,
     /// Whether `stats detail` counts now.
     pub detail_enabled: bool,
     /// The last second, counted as item ages are, whose items the latest `flush_all` takes; 0 before any.

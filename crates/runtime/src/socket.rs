@@ -113,9 +113,10 @@ pub(crate) enum ListenSocket {
     Unix(UnixListener, PathBuf),
 }
 
-/// A connection just accepted: its socket, the peer as `stats conns` words it, and the address it came by.
+/// A connection just accepted: its socket, the peer's address (none is a Unix socket's), the same as `stats conns` words it, and the address it came by.
 pub(crate) struct Accepted {
     pub(crate) socket: Socket,
+    pub(crate) remote: Option<SocketAddr>,
     pub(crate) peer: String,
     pub(crate) local: String,
 }
@@ -165,6 +166,7 @@ impl ListenSocket {
                 let local = stream.local_addr().map_or_else(|_| "tcp:".into(), tcp_name);
                 Ok(Accepted {
                     socket: Socket::Tcp(stream),
+                    remote: Some(addr),
                     peer: tcp_name(addr),
                     local,
                 })
@@ -174,6 +176,7 @@ impl ListenSocket {
                 let name = format!("unix:{}", path.display());
                 Ok(Accepted {
                     socket: Socket::Unix(stream),
+                    remote: None,
                     peer: name.clone(),
                     local: name,
                 })

@@ -19,11 +19,12 @@ use crate::config::Config;
 use crate::conn::Conn;
 use crate::daemon::Daemon;
 use crate::event_loop::{EventLoop, Ready};
-use crate::execute::{CloseReason, Holding};
+use crate::execute::{CloseReason, Holding, note_events};
 use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, STEP_BUDGET};
 use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
+use crate::watch::{Drained, Entry, Journal, Remote};
 
 /// What all workers are given.
 pub(crate) struct Setup {
@@ -45,6 +46,8 @@ pub(crate) struct Worker<'a> {
     face: &'a WorkerFace,
     event_loop: EventLoop,
     inbox: Receiver<Box<Conn>>,
+    /// What is written for watchers, wherever they are served.
+    journal: &'a Journal<'a>,
     conns: Slab<Box<Conn>>,
     /// Connections whose turn it is.
     queue: VecDeque<usize>,
@@ -52,7 +55,9 @@ pub(crate) struct Worker<'a> {
     aside: Vec<usize>,
     /// Connections that wait for room for a large value.
     parked: Vec<usize>,
-    /// What closed connections still hold in shards that were taken.
+    /// Connections that watch.
+    watching: Vec<usize>,
+    /// What closed connections still hold in shards that were taken, or as watchers.
     holdings: Vec<Holding>,
     read_buf: Box<[u8]>,
     replies: Vec<u8>,
@@ -70,6 +75,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn new(
         index: usize,
         setup: &'a Setup,
+        journal: &'a Journal<'a>,
         event_loop: EventLoop,
         inbox: Receiver<Box<Conn>>,
     ) -> Self {
@@ -80,10 +86,12 @@ impl<'a> Worker<'a> {
             face: &setup.shared.workers[index],
             event_loop,
             inbox,
+            journal,
             conns: Slab::new(),
             queue: VecDeque::new(),
             aside: Vec::new(),
             parked: Vec::new(),
+            watching: Vec::new(),
             holdings: Vec::new(),
             read_buf: vec![0; READ_BYTES].into_boxed_slice(),
             replies: Vec::with_capacity(OUTPUT_HIGH),
@@ -116,16 +124,37 @@ impl<'a> Worker<'a> {
         self.tick();
         if woken {
             self.take_new();
+            self.feed_watchers();
         }
         self.serve_queue();
         self.come_back();
-        if !self.parked.is_empty() {
-            self.unpark();
+        if self.journal.errands.get() {
+            self.run_errands();
+        }
+        Ok(())
+    }
+
+    /// What does not come up in every turn: values that wait for room, what closed connections hold, the shard's house, lines
+    /// for watchers.
+    #[inline(never)]
+    fn run_errands(&mut self) {
+        self.journal.errands.set(false);
+        self.unpark();
+        for holding in std::mem::take(&mut self.holdings) {
+            self.give_back(holding);
         }
         if self.house_waits {
             self.keep_house();
         }
-        Ok(())
+        self.journal.hand_over(&self.setup.shared.watchers);
+        self.feed_watchers();
+        let more = self.house_waits
+            || !self.holdings.is_empty()
+            || !self.parked.is_empty()
+            || self.drain_until.is_some();
+        if more {
+            self.journal.errands.set(true);
+        }
     }
 
     /// How long the next wait may last.
@@ -133,11 +162,7 @@ impl<'a> Worker<'a> {
         if !self.queue.is_empty() || !self.aside.is_empty() {
             return Some(Duration::ZERO);
         }
-        if self.house_waits
-            || !self.holdings.is_empty()
-            || !self.parked.is_empty()
-            || self.drain_until.is_some()
-        {
+        if self.journal.errands.get() {
             return Some(Duration::from_millis(1));
         }
         Some(Clock::until_next_second(self.elapsed))
@@ -153,6 +178,7 @@ impl<'a> Worker<'a> {
         self.now = now;
         self.setup.shared.flush_if_due(now);
         self.house_waits = true;
+        self.journal.errands.set(true);
         let sizes = self
             .conns
             .iter()
@@ -172,6 +198,8 @@ impl<'a> Worker<'a> {
         // Whoever waits for replies is not idle, however long they take.
         let idle = |conn: &Conn| {
             let waits = conn.has_output() || conn.pending || conn.closing.is_some();
+            // Watchers have nothing to say.
+            let waits = waits || conn.session.watches();
             !waits && self.now.saturating_sub(conn.info.last_command()) > timeout
         };
         let numbers: Vec<usize> = self
@@ -202,22 +230,27 @@ impl<'a> Worker<'a> {
                 continue;
             }
             conn.note_activity(self.now);
+            self.journal.note(
+                &self.setup.shared,
+                &self.setup.clock,
+                &Entry::ConnNew {
+                    remote: Remote(conn.info.remote),
+                    cfd: conn.info.fd,
+                },
+            );
             entry.insert(conn);
         }
     }
 
     /// Comes back to the connections that were set aside in this turn.
     fn come_back(&mut self) {
-        if self.aside.is_empty() && self.holdings.is_empty() {
+        if self.aside.is_empty() {
             return;
         }
         let aside = std::mem::take(&mut self.aside);
-        let idle = self.queue.is_empty() && !aside.is_empty();
+        let idle = self.queue.is_empty();
         for number in aside {
             self.serve_again(number);
-        }
-        for holding in std::mem::take(&mut self.holdings) {
-            self.give_back(holding);
         }
         // With nothing else to do, whoever has the shard is to get on.
         if idle && !self.aside.is_empty() {
@@ -233,16 +266,35 @@ impl<'a> Worker<'a> {
     }
 
     fn keep_house(&mut self) {
-        let shared = &self.setup.shared;
-        self.house_waits = shared.keep_house(self.index, STEP_BUDGET, self.now);
+        let Setup { shared, clock, .. } = self.setup;
+        let mut all = Vec::new();
+        self.house_waits = shared.keep_house(self.index, STEP_BUDGET, self.now, &mut all);
+        for events in all {
+            note_events(self.journal, shared, clock, events, self.now);
+        }
+    }
+
+    /// Gives this worker's watchers the lines that have come for them.
+    fn feed_watchers(&mut self) {
+        let bytes_max = self.setup.config.watcher_buffer_bytes;
+        for number in self.watching.clone() {
+            let Some(conn) = self.conns.get_mut(number) else {
+                continue;
+            };
+            let Drained { sent, skipped } = conn.take_lines(bytes_max);
+            let counters = &self.face.counters;
+            counters.add(Counter::LogWatcherSent, sent);
+            counters.add(Counter::LogWatcherSkipped, skipped);
+            if sent > 0 {
+                self.write_out(number);
+            }
+        }
     }
 
     fn give_back(&mut self, holding: Holding) {
-        let shared = &self.setup.shared;
-        let index = holding.shard();
-        match shared.borrow(index) {
-            Some(mut lent) => holding.give_back(&mut lent.shard),
-            None => self.holdings.push(holding),
+        if let Some(holding) = holding.give_back(&self.setup.shared) {
+            self.holdings.push(holding);
+            self.journal.errands.set(true);
         }
     }
 
@@ -252,8 +304,10 @@ impl<'a> Worker<'a> {
             return;
         };
         self.log_close(&conn, reason);
+        self.note_close(&conn, reason);
         self.aside.retain(|&other| other != number);
         self.parked.retain(|&other| other != number);
+        self.watching.retain(|&other| other != number);
         self.queue.retain(|&other| other != number);
         self.face.conns.take(1);
         let Conn {
@@ -264,6 +318,25 @@ impl<'a> Worker<'a> {
         if let Some(holding) = session.into_holding(|key| hasher.hash(key).shard(shards)) {
             self.give_back(holding);
         }
+    }
+
+    /// Tells watchers that a connection is closed.
+    fn note_close(&self, conn: &Conn, reason: CloseReason) {
+        let reason = match reason {
+            // As in memcached, where nothing else ends a watcher.
+            _ if conn.session.watches() => "error",
+            CloseReason::Normal => "normal",
+            CloseReason::Idle => "idle_timeout",
+            CloseReason::Shutdown => "shutdown",
+            _ => "error",
+        };
+        let entry = Entry::ConnClose {
+            remote: Remote(conn.info.remote),
+            reason,
+            cfd: conn.info.fd,
+        };
+        self.journal
+            .note(&self.setup.shared, &self.setup.clock, &entry);
     }
 
     fn log_close(&mut self, conn: &Conn, reason: CloseReason) {
@@ -294,11 +367,12 @@ impl<'a> Worker<'a> {
             return false;
         }
         let elapsed = self.elapsed;
+        self.journal.errands.set(true);
         let until = *self.drain_until.get_or_insert(elapsed + DRAIN_MAX);
         let waits = self
             .conns
             .iter()
-            .any(|(_, conn)| conn.queued || conn.has_output());
+            .any(|(_, conn)| conn.queued || conn.has_output() && !conn.session.watches());
         !waits || elapsed >= until
     }
 }

@@ -116,8 +116,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt {
         short: Some('W'),
         long: "disable-watch",
-        doc: "Accepted; the command watch is not served by this version.",
-        effect: false,
+        doc: "Refuses the command watch.",
+        set: Set::Switch(|settings| settings.watch_enabled = false),
         ..OPT
     },
     Opt {

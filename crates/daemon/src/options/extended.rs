@@ -135,6 +135,18 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         "Closes connections that sent no command for so long, in seconds or with a unit (300s, 5m). 0 is never.",
         |s, text| assign(&mut s.extended.idle_timeout_s, time(text, SECOND)),
     ),
+    value(
+        ["watcher_logbuf_size", "size", "256", "512"],
+        "watcher_logbuf_size",
+        "KiB of lines that wait to be sent to one watcher; more are skipped, and it is told.",
+        |s, text| assign(&mut s.extended.watcher_logbuf_bytes, size32(text, KIB)),
+    ),
+    value(
+        ["worker_logbuf_size", "size", "64", "128"],
+        "worker_logbuf_size",
+        "KiB of lines of one worker that wait to be taken by watchers; more are dropped.",
+        |s, text| assign(&mut s.extended.worker_logbuf_bytes, size32(text, KIB)),
+    ),
     switch(
         "track_sizes",
         "track_sizes",
@@ -152,18 +164,6 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         "lru_segmented",
         "The defaults of memcached 1.4 as far as they are shown, and no_maxconns_fast.",
         |s| s.extended.leave_modern(),
-    ),
-    inert(
-        ["watcher_logbuf_size", "size", "256", "512"],
-        "watcher_logbuf_size",
-        SHOWN,
-        |s, text| assign(&mut s.extended.watcher_logbuf_bytes, size32(text, KIB)),
-    ),
-    inert(
-        ["worker_logbuf_size", "size", "64", "128"],
-        "worker_logbuf_size",
-        SHOWN,
-        |s, text| assign(&mut s.extended.worker_logbuf_bytes, size32(text, KIB)),
     ),
     inert(
         ["read_buf_mem_limit", "size", "0", "64"],

@@ -20,7 +20,7 @@ pub(crate) fn emit(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<
     server(snapshot, emit);
     index(snapshot, emit);
     background_work(settings, snapshot, emit);
-    logs(emit);
+    logs(snapshot, emit);
     items(settings, snapshot, emit);
 }
 
@@ -147,12 +147,13 @@ fn background_work(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<
     emit("malloc_fails", &snapshot.store.malloc_fails);
 }
 
-fn logs(emit: &mut EmitRow<'_>) {
-    emit("log_worker_dropped", &NONE);
-    emit("log_worker_written", &NONE);
-    emit("log_watcher_skipped", &NONE);
-    emit("log_watcher_sent", &NONE);
-    emit("log_watchers", &NONE);
+fn logs(snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+    let counters = &snapshot.counters;
+    emit("log_worker_dropped", &counters.log_worker_dropped);
+    emit("log_worker_written", &counters.log_worker_written);
+    emit("log_watcher_skipped", &counters.log_watcher_skipped);
+    emit("log_watcher_sent", &counters.log_watcher_sent);
+    emit("log_watchers", &snapshot.watchers);
     emit("unexpected_napi_ids", &NONE);
     emit("round_robin_fallback", &NONE);
 }

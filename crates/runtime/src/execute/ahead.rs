@@ -72,7 +72,7 @@ impl Turn<'_> {
                     self.get_one::<3>(session, spot, key.clone(), *line_len, whole, out)
                 }
                 Frequent::Set { set, line_len } => {
-                    self.store_at(session, &set.store(), spot, *line_len, whole, out)
+                    self.store_at::<false>(session, &set.store(), spot, *line_len, whole, out)
                 }
             };
             used += of_line;

@@ -16,6 +16,7 @@ use super::text::{Used, used};
 use super::value::store_verb;
 use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::shared::PrefixCounts;
+use crate::snapshot::Counter;
 
 impl Turn<'_> {
     /// Decodes the frame at the front of the input and carries it out.
@@ -60,6 +61,7 @@ impl Turn<'_> {
     ) -> Result<(), Pause> {
         let Spot { hash, shard, hint } = self.spot(get.key);
         let mut lent = self.shared.borrow(shard).ok_or(Pause::Taken)?;
+        self.note_look(&lent.shard, hash, get.key);
         let key = get.with_key.then_some(get.key);
         // Whether there was something, and if its value is still to be sent, where it is.
         let answered = match get.exptime {
@@ -81,7 +83,7 @@ impl Turn<'_> {
             Some(_) => GetVerb::Gat,
         };
         self.count_fetched(verb, hits, 1 - hits);
-        if self.counts_detail() {
+        if self.observed() {
             let gets = PrefixCounts {
                 gets: 1,
                 hits,
@@ -134,13 +136,13 @@ impl Turn<'_> {
             && let Some(value) = rest.get(..value_len)
         {
             let spot = self.spot(store.key);
-            let stored = self.store_value(verb, &request, &spot, value);
+            let stored = self.store_seldom(verb, &request, &spot, value);
             let stored = stored.ok_or(Pause::Taken)?;
-            self.count_store(store.key);
+            self.count(Counter::CmdSet, 1);
             self.tell(teller, verb, stored, out);
             return Ok(value_len);
         }
-        self.count_store(store.key);
+        self.count(Counter::CmdSet, 1);
         let filling = Filling::new(verb, store.cas, &request, store.value_len, teller);
         session.state = State::Filling(Box::new(filling));
         Ok(0)
@@ -164,7 +166,7 @@ impl Turn<'_> {
                 }
             }
             Command::Arith(arith) => self.arith_frame(echo, &arith, out)?,
-            Command::Delete { key, cas } => match self.remove(key, cas)? {
+            Command::Delete { key, cas } => match self.remove(key, cas, None)? {
                 Deleted::Deleted => reply::done(out, echo, 0),
                 Deleted::NotFound => reply::error(out, echo, ReplyStatus::NotFound),
                 Deleted::Exists => reply::error(out, echo, ReplyStatus::Exists),

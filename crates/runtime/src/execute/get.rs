@@ -94,12 +94,29 @@ impl Turn<'_> {
         line: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
+        if self.observed() {
+            return self.each_key(session, keys, line, out, Self::fetch_observed);
+        }
+        self.each_key(session, keys, line, out, Self::fetch::<2>)
+    }
+
+    /// [`Self::keys`], each with `fetch`.
+    #[inline(always)]
+    fn each_key(
+        &self,
+        session: &mut Session,
+        keys: Keys,
+        line: &[u8],
+        out: &mut Vec<u8>,
+        fetch: impl Fn(&Self, GetVerb, RelTime, &Spot, &[u8], &mut Vec<u8>) -> Fetched,
+    ) -> Used {
         let (mut at, mut hits, mut misses) = (0, 0, 0);
         let mut used = (keys.left, None);
         let mut next_state = State::Line;
         while let Some((key, next)) = next_key(line, at) {
             let key = &line[key];
-            match self.fetch::<2>(keys.verb, keys.exptime, &self.spot(key), key, out) {
+            let spot = self.spot(key);
+            match fetch(self, keys.verb, keys.exptime, &spot, key, out) {
                 Fetched::Hit => hits += 1,
                 Fetched::Miss => misses += 1,
                 Fetched::Taken => {
@@ -166,17 +183,45 @@ impl Turn<'_> {
                 None => None,
             }
         };
-        if self.counts_detail() {
-            let hits = u64::from(answered.is_some());
-            self.count_detail(
-                key,
-                PrefixCounts {
-                    gets: 1,
-                    hits,
-                    ..PrefixCounts::default()
-                },
-            );
+        match answered {
+            None => Fetched::Miss,
+            Some(None) => Fetched::Hit,
+            Some(Some(large)) => match lent.shard.pin(large, self.now) {
+                Some(pin) => Fetched::Large(Box::new((shard, pin))),
+                None => Fetched::Hit,
+            },
         }
+    }
+
+    /// [`Self::fetch`] while somebody observes. It has nothing of the other inlined, or the compiler would inline less of
+    /// that.
+    #[cold]
+    #[inline(never)]
+    fn fetch_observed(
+        &self,
+        verb: GetVerb,
+        exptime: RelTime,
+        spot: &Spot,
+        key: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Fetched {
+        let Spot { hash, shard, .. } = *spot;
+        let Some(mut lent) = self.shared.borrow(shard) else {
+            return Fetched::Taken;
+        };
+        self.note_look(&lent.shard, hash, key);
+        let answered = if verb.touches() {
+            self.touch_and_answer(&mut lent.shard, hash, verb, exptime, key, out)
+        } else {
+            let found = lent.shard.fetch(hash, key, self.now);
+            found.map(|found| self.answer_seldom(verb, found, out))
+        };
+        let counts = PrefixCounts {
+            gets: 1,
+            hits: u64::from(answered.is_some()),
+            ..PrefixCounts::default()
+        };
+        self.count_detail(key, counts);
         match answered {
             None => Fetched::Miss,
             Some(None) => Fetched::Hit,
@@ -198,6 +243,12 @@ impl Turn<'_> {
         self.answer(verb, shard.at(place), out)
     }
 
+    /// [`Self::answer`] where it is not worth inlining.
+    #[inline(never)]
+    fn answer_seldom(&self, verb: GetVerb, found: Found<'_>, out: &mut Vec<u8>) -> Option<Place> {
+        self.answer(verb, found, out)
+    }
+
     /// [`Self::fetch`] for gat and gats.
     #[inline(never)]
     fn touch_and_answer(
@@ -210,7 +261,7 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
     ) -> Option<Option<Place>> {
         let found = shard.touch(hash, key, exptime, Touch::Fetch, self.now)?;
-        Some(self.answer(verb, found, out))
+        Some(self.answer_seldom(verb, found, out))
     }
 
     /// Writes what was found; of a large value the header only, and says where it is.

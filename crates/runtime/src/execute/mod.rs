@@ -3,23 +3,27 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on
-//! their way in), `stats`, `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`.
+//! their way in), `stats`, `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe` (what others are told of them).
 
 mod ahead;
 mod binary;
 mod dump;
 mod get;
+mod observe;
 mod session;
 mod stats;
 mod text;
 mod upkeep;
 mod value;
 
+use std::cell::Cell;
+
 use larder_protocol::binary::REQUEST_MAGIC;
 use larder_protocol::text::reply::CRLF;
 use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
 pub(crate) use ahead::CONNS_TOGETHER;
+pub(crate) use observe::note_events;
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
 use session::{Sending, State, Wire};
 pub(crate) use stats::{LISTENING, PARSING};
@@ -30,6 +34,7 @@ use crate::daemon::Daemon;
 use crate::limits::OUTPUT_HIGH;
 use crate::shared::{Shared, WorkerCounters};
 use crate::snapshot::Counter;
+use crate::watch::Journal;
 
 /// What commands are carried out with, for one turn of a worker's loop.
 pub(crate) struct Turn<'a> {
@@ -40,8 +45,11 @@ pub(crate) struct Turn<'a> {
     pub(crate) hasher: &'a KeyHasher,
     pub(crate) clock: &'a Clock,
     pub(crate) counters: &'a WorkerCounters,
+    pub(crate) journal: &'a Journal<'a>,
     pub(crate) worker: usize,
     pub(crate) now: RelTime,
+    /// The descriptor of the connection whose input is worked on, for watchers.
+    pub(crate) cfd: Cell<i32>,
 }
 
 /// Where to look for a key.
@@ -61,6 +69,7 @@ impl<'a> Turn<'a> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> (usize, Pause) {
+        self.cfd.set(session.cfd);
         if session.wire == Wire::Undecided {
             let Some(&first) = input.first() else {
                 return (0, Pause::Input);
@@ -121,6 +130,7 @@ impl<'a> Turn<'a> {
             State::Gathering(_) => (0, self.gather(session, out)),
             State::Dumping(_) => (0, self.dump_on(session, out)),
             State::Asking(_) => (0, self.ask(session, out)),
+            State::Watching(_) => (input.len(), Some(Pause::Input)),
         }
     }
 

@@ -1,15 +1,19 @@
 //! Where a connection stands in its protocol: between lines, or in the middle of something that could not be done at
 //! once. Every state can be left and come back to, so nothing here ever waits.
 
+use std::sync::Arc;
+
 use larder_protocol::binary::reply as frames;
 use larder_protocol::binary::{Echo, ReplyStatus};
 use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
-use larder_store::{Pending, Pin, RelTime, Shard, StoreRequest, StoreStats};
+use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 
 use super::Spot;
 use super::dump::{DumpAs, DumpAt};
 use super::upkeep::Ask;
 use crate::config::Protocol;
+use crate::shared::Shared;
+use crate::watch::{Feed, Watcher, Watchers};
 
 /// Why a connection's turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub(crate) enum Pause {
     Taken,
     /// Other values on their way in leave no room for more of this one: to be tried again a little later.
     Memory,
+    /// It is a watcher from now on.
+    Watch,
     /// Enough output is waiting to be sent, or a long get has had its share.
     Output,
     /// The connection is to be closed, once its output is sent.
@@ -67,6 +73,8 @@ pub(crate) enum State {
     Dumping(Box<Dumping>),
     /// The shards are being asked for something.
     Asking(Box<Asking>),
+    /// Nothing any more: it watches, and what it sends is dropped.
+    Watching(Box<Watcher>),
 }
 
 /// The protocol that a connection speaks.
@@ -213,12 +221,14 @@ pub(crate) struct Session {
     /// Bytes of the unfinished line that are known to hold no line end.
     pub(crate) searched: usize,
     pub(crate) wire: Wire,
+    /// The connection's descriptor, by which watchers are told of it.
+    pub(crate) cfd: i32,
     /// Where to look for the key of the next line, if that was found out ahead.
     pub(crate) ahead: Option<Spot>,
 }
 
 impl Session {
-    pub(crate) fn new(protocol: Protocol) -> Self {
+    pub(crate) fn new(protocol: Protocol, cfd: i32) -> Self {
         Self {
             state: State::Line,
             searched: 0,
@@ -227,6 +237,7 @@ impl Session {
                 Protocol::Text => Wire::Text,
                 Protocol::Binary => Wire::Binary,
             },
+            cfd,
             ahead: None,
         }
     }
@@ -236,7 +247,20 @@ impl Session {
         matches!(self.state, State::Line)
     }
 
-    /// What the session holds in a shard and must be given back when the connection ends.
+    /// The watcher that it is, if it is one.
+    pub(crate) fn watcher(&mut self) -> Option<&mut Watcher> {
+        match &mut self.state {
+            State::Watching(watcher) => Some(watcher),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a watcher.
+    pub(crate) fn watches(&self) -> bool {
+        matches!(self.state, State::Watching(_))
+    }
+
+    /// What the session holds and must be given back when the connection ends.
     pub(crate) fn into_holding(self, shard_of: impl Fn(&[u8]) -> usize) -> Option<Holding> {
         match self.state {
             State::Filling(filling) => {
@@ -249,29 +273,37 @@ impl Session {
                 shard: sending.shard,
                 pin: sending.pin,
             }),
+            State::Watching(watcher) => Some(Holding::Watch(Arc::clone(watcher.feed()))),
             _ => None,
         }
     }
 }
 
-/// Something that a closed connection still holds in a shard.
+/// Something that a closed connection still holds.
 pub(crate) enum Holding {
+    Watch(Arc<Feed>),
     Value { shard: usize, pending: Pending },
     Pin { shard: usize, pin: Pin },
 }
 
 impl Holding {
-    /// The shard that it is held in.
-    pub(crate) fn shard(&self) -> usize {
+    /// Gives it back; or returns it, if what it is held in is taken.
+    pub(crate) fn give_back(self, shared: &Shared) -> Option<Self> {
         match self {
-            Self::Value { shard, .. } | Self::Pin { shard, .. } => *shard,
+            Self::Value { shard, pending } => match shared.borrow(shard) {
+                Some(mut lent) => lent.shard.abandon(pending),
+                None => return Some(Self::Value { shard, pending }),
+            },
+            Self::Pin { shard, pin } => match shared.borrow(shard) {
+                Some(mut lent) => lent.shard.unpin(pin),
+                None => return Some(Self::Pin { shard, pin }),
+            },
+            Self::Watch(feed) => {
+                if !Watchers::remove(shared, &feed) {
+                    return Some(Self::Watch(feed));
+                }
+            }
         }
-    }
-
-    pub(crate) fn give_back(self, shard: &mut Shard) {
-        match self {
-            Self::Value { pending, .. } => shard.abandon(pending),
-            Self::Pin { pin, .. } => shard.unpin(pin),
-        }
+        None
     }
 }

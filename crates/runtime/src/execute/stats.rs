@@ -16,13 +16,14 @@ use crate::tunables::Tunables;
 
 /// The states of a connection, as `stats conns` words them; its number is kept in
 /// [`crate::shared::ConnInfo`].
-const CONN_STATES: [&str; 6] = [
+const CONN_STATES: [&str; 7] = [
     "conn_new_cmd",
     "conn_parse_cmd",
     "conn_nread",
     "conn_swallow",
     "conn_mwrite",
     "conn_listening",
+    "conn_watch",
 ];
 
 impl Session {
@@ -34,6 +35,7 @@ impl Session {
             State::Filling(_) => 2,
             State::Swallowing { .. } => 3,
             State::Sending(_) => 4,
+            State::Watching(_) => 6,
         }
     }
 }
@@ -65,7 +67,7 @@ impl Turn<'_> {
             }
             StatsCommand::DetailOn | StatsCommand::DetailOff => {
                 let on = command == StatsCommand::DetailOn;
-                self.shared.globals.detail_enabled.turn(on);
+                self.shared.globals.observers.set_counts_detail(on);
                 out.extend_from_slice(reply::OK);
             }
             StatsCommand::DetailDump => self.stats_detail(out)?,
@@ -101,7 +103,7 @@ impl Turn<'_> {
         match command {
             StatsCommand::DetailOn | StatsCommand::DetailOff if dumps => {
                 let on = command == StatsCommand::DetailOn;
-                self.shared.globals.detail_enabled.turn(on);
+                self.shared.globals.observers.set_counts_detail(on);
             }
             StatsCommand::DetailDump if dumps => {
                 let mut text = Vec::new();
@@ -232,7 +234,8 @@ impl Turn<'_> {
                 baseline.listen_disabled_us,
             ),
             threads: shared.shards() as u64,
-            detail_enabled: globals.detail_enabled.is_on(),
+            detail_enabled: globals.observers.counts_detail(),
+            watchers: shared.watchers.count(),
             oldest_live: shared.oldest_live.get(),
             tunables,
             counters: shared.counters().since(&baseline.counters),

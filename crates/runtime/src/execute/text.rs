@@ -10,7 +10,6 @@ use super::session::{Filling, Keys, Reply, State, Teller};
 use super::value::{PAGES_FOR_SMALL, store_verb};
 use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::daemon::Stop;
-use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
 /// Input used, and why to stop if so.
@@ -36,7 +35,9 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
         commands_left: &mut u32,
     ) -> Used {
+        // One look for all the lines that are recognised together.
         if *commands_left > 0
+            && !self.observed()
             && let Some(line) = frequent(input)
         {
             session.searched = 0;
@@ -92,7 +93,10 @@ impl Turn<'_> {
                 let (used, pause) = self.keys(session, keys, &input[get.keys_at..], out);
                 (get.keys_at + used, pause)
             }
-            Command::Store(store) => self.store(session, &store, line_len, input, out),
+            Command::Store(store) => {
+                let spot = self.spot(store.key);
+                self.store_at::<true>(session, &store, &spot, line_len, input, out)
+            }
             other => used(line_len, self.other(session, other, out)),
         }
     }
@@ -148,6 +152,7 @@ impl Turn<'_> {
             }
             Command::Stats(stats) => self.stats(session, stats, out),
             Command::Upkeep { upkeep, noreply } => self.upkeep(session, upkeep, noreply, out),
+            Command::Watch { streams, noreply } => self.watch(session, streams, noreply, out),
             Command::RefreshCerts { noreply } => answer(noreply, ErrorText::TlsNotEnabled.line()),
             Command::Http => Err(Pause::Close(CloseReason::Http)),
             Command::Refused(refused) => {
@@ -187,24 +192,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether `stats detail` counts just now.
-    #[inline]
-    pub(super) fn counts_detail(&self) -> bool {
-        self.shared.globals.detail_enabled.is_on()
-    }
-
-    /// Counts a command for `stats detail`: by the part of the key before the first delimiter, if it has one.
-    #[cold]
-    pub(super) fn count_detail(&self, key: &[u8], counts: PrefixCounts) {
-        if let Some(end) = key
-            .iter()
-            .position(|&byte| byte == self.config.prefix_delimiter)
-        {
-            self.shared.count_prefix(self.worker, &key[..end], counts);
-        }
-    }
-
-    /// Carries out a store command, or begins to take in its data block.
+    /// Carries out a frequent store command, or begins to take in its data block.
     #[inline(never)]
     fn store(
         &self,
@@ -216,12 +204,13 @@ impl Turn<'_> {
     ) -> Used {
         let ahead = session.ahead.take();
         let spot = ahead.unwrap_or_else(|| self.spot(store.key));
-        self.store_at(session, store, &spot, line_len, input, out)
+        self.store_at::<false>(session, store, &spot, line_len, input, out)
     }
 
-    /// [`Self::store`] where it is known where to look for the key.
+    /// The same for any store command, where it is known where to look for the key. `SELDOM` leaves that uninlined which
+    /// is not worth it, and is for commands that may be observed.
     #[inline(always)]
-    pub(super) fn store_at(
+    pub(super) fn store_at<const SELDOM: bool>(
         &self,
         session: &mut Session,
         store: &Store<'_>,
@@ -254,9 +243,9 @@ impl Turn<'_> {
         if value_len <= BORROW_COPY_MAX
             && let Some(block) = input.get(line_len..block_end)
         {
-            return match self.store_block(store.verb, &request, spot, block) {
+            return match self.store_block::<SELDOM>(store.verb, &request, spot, block) {
                 Some(text) => {
-                    self.count_store(store.key);
+                    self.count(Counter::CmdSet, 1);
                     if !store.noreply {
                         out.extend_from_slice(text);
                     }
@@ -265,29 +254,10 @@ impl Turn<'_> {
                 None => (0, Some(Pause::Taken)),
             };
         }
-        self.count_store(store.key);
+        self.count(Counter::CmdSet, 1);
         let filling = Filling::new(store.verb, store.cas, &request, store.value_len, teller);
         session.state = State::Filling(Box::new(filling));
         (line_len, None)
-    }
-
-    #[inline]
-    pub(super) fn count_store(&self, key: &[u8]) {
-        self.count(Counter::CmdSet, 1);
-        self.detail_store(key);
-    }
-
-    #[inline]
-    fn detail_store(&self, key: &[u8]) {
-        if self.counts_detail() {
-            self.count_detail(
-                key,
-                PrefixCounts {
-                    sets: 1,
-                    ..PrefixCounts::default()
-                },
-            );
-        }
     }
 
     /// Refuses a value above `-I`: its block is dropped, and a `set` takes the old value with it, so that nobody
@@ -300,10 +270,15 @@ impl Turn<'_> {
         value_len: u32,
         teller: Teller,
     ) -> Result<(), Pause> {
+        let too_large = || self.note_refused(key, "too_large", verb, teller);
         if verb == text::StoreVerb::Set {
             let (hash, index) = self.place(key);
             let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+            too_large();
+            self.note_look(&lent.shard, hash, key);
             lent.shard.forget(hash, key, self.now);
+        } else {
+            too_large();
         }
         // memcached counts it by its prefix, and not as a set.
         self.detail_store(key);
@@ -324,7 +299,11 @@ impl Turn<'_> {
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
+        self.note_look(&lent.shard, hash, request.key);
         let result = lent.shard.arith(hash, request, self.moment());
+        if self.observed() {
+            self.note_shard(&mut lent.shard);
+        }
         let (hits, misses) = match request.incr {
             true => (Counter::IncrHits, Counter::IncrMisses),
             false => (Counter::DecrHits, Counter::DecrMisses),
@@ -332,6 +311,9 @@ impl Turn<'_> {
         match result {
             larder_store::Arith::Value(..) => self.count(hits, 1),
             larder_store::Arith::NotFound => self.count(misses, 1),
+            larder_store::Arith::Created(_) if self.observed() => {
+                self.note_created(&lent.shard, hash, request.key);
+            }
             _ => {}
         }
         Ok(result)
@@ -362,30 +344,32 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Removes an item, and counts that.
-    pub(super) fn remove(&self, key: &[u8], unique: u64) -> Result<Deleted, Pause> {
+    /// Removes an item, and counts that. `cmd` is what watchers are told that it was; none is nothing.
+    pub(super) fn remove(
+        &self,
+        key: &[u8],
+        unique: u64,
+        cmd: Option<&'static str>,
+    ) -> Result<Deleted, Pause> {
         let (hash, index) = self.place(key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+        let seen = self
+            .observed()
+            .then(|| lent.shard.look(hash, key, self.now));
         let deleted = lent.shard.delete(hash, key, unique, self.now);
         match deleted {
             Deleted::Deleted => self.count(Counter::DeleteHits, 1),
             Deleted::NotFound => self.count(Counter::DeleteMisses, 1),
             Deleted::Exists => {}
         }
-        if self.counts_detail() {
-            self.count_detail(
-                key,
-                PrefixCounts {
-                    deletes: 1,
-                    ..PrefixCounts::default()
-                },
-            );
+        if let Some(seen) = seen {
+            self.note_removed(key, seen, deleted, cmd);
         }
         Ok(deleted)
     }
 
     fn delete(&self, key: &[u8], noreply: bool, out: &mut Vec<u8>) -> Result<(), Pause> {
-        let text = match self.remove(key, 0)? {
+        let text = match self.remove(key, 0, Some("delete"))? {
             Deleted::Deleted => reply::DELETED,
             _ => reply::NOT_FOUND,
         };
@@ -421,6 +405,7 @@ impl Turn<'_> {
     ) -> Result<Option<(u32, u64)>, Pause> {
         let (hash, index) = self.place(key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+        self.note_look(&lent.shard, hash, key);
         let found = lent
             .shard
             .touch(hash, key, exptime, Touch::Only, self.now)

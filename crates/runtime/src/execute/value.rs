@@ -11,6 +11,7 @@ use larder_store::{BORROW_COPY_MAX, Hint, Shard, StoreRequest, Stored, Value};
 use super::session::{Filling, Reply, State, Teller};
 use super::{Pause, Session, Spot, Turn};
 use crate::limits::SLICE_BYTES;
+use crate::shared::Lent;
 use crate::snapshot::Counter;
 
 /// Pages that a value in one chunk may need: one of its class, one by which the index grows.
@@ -58,7 +59,7 @@ impl Filling {
 impl Turn<'_> {
     /// Stores a text command's value of which the whole block, its end included, is there. `None` if the shard is taken.
     #[inline(always)]
-    pub(super) fn store_block(
+    pub(super) fn store_block<const SELDOM: bool>(
         &self,
         verb: StoreVerb,
         request: &StoreRequest<'_>,
@@ -67,33 +68,72 @@ impl Turn<'_> {
     ) -> Option<&'static [u8]> {
         let (value, end) = block.split_at(block.len() - reply::CRLF.len());
         if end != reply::CRLF {
+            self.detail_store(request.key);
             return Some(ErrorText::BadDataChunk.line());
         }
-        let stored = self.store_value(verb, request, spot, value)?;
+        let stored = match SELDOM {
+            true => self.store_seldom(verb, request, spot, value)?,
+            false => self.store_value(verb, request, spot, value)?,
+        };
         Some(word_stored(verb, stored))
     }
 
-    /// Stores a value that is there whole, and counts what came of it. `None` if the shard is taken.
+    /// Stores a value that is there whole, and counts what came of it. Not while somebody observes. `None` if the shard is
+    /// taken.
     #[inline(always)]
-    pub(super) fn store_value(
+    fn store_value(
         &self,
         verb: StoreVerb,
         request: &StoreRequest<'_>,
         spot: &Spot,
         value: &[u8],
     ) -> Option<Stored> {
+        let mut lent = self.shared.borrow(spot.shard)?;
+        Some(self.store_into(&mut lent, verb, request, spot, value))
+    }
+
+    /// [`Self::store_value`] where it is not worth inlining, or while somebody observes.
+    #[inline(never)]
+    pub(super) fn store_seldom(
+        &self,
+        verb: StoreVerb,
+        request: &StoreRequest<'_>,
+        spot: &Spot,
+        value: &[u8],
+    ) -> Option<Stored> {
+        let mut lent = self.shared.borrow(spot.shard)?;
+        let seen = self
+            .observed()
+            .then(|| lent.shard.look(spot.hash, request.key, self.now));
+        let stored = self.store_into(&mut lent, verb, request, spot, value);
+        if let Some(seen) = seen {
+            let offer = (verb, request, value.len() as u32);
+            self.note_store(&mut lent.shard, spot.hash, offer, (seen, stored));
+        }
+        Some(stored)
+    }
+
+    /// [`Self::store_value`] into its shard.
+    #[inline(always)]
+    fn store_into(
+        &self,
+        lent: &mut Lent,
+        verb: StoreVerb,
+        request: &StoreRequest<'_>,
+        spot: &Spot,
+        value: &[u8],
+    ) -> Stored {
         let Spot { hash, shard, hint } = *spot;
-        let mut lent = self.shared.borrow(shard)?;
         let pages = if value.len() < CHUNKED_FROM {
             PAGES_FOR_SMALL
         } else {
             self.pages_for_slice()
         };
-        self.shared.provide(shard, &mut lent, pages, 0, self.now);
+        self.shared.provide(shard, lent, pages, 0, self.now);
         let value = Value::Bytes(value);
         let stored = lent.shard.store(hash, hint, request, value, self.moment());
         self.count_stored(verb, stored);
-        Some(stored)
+        stored
     }
 
     fn pages_for_slice(&self) -> usize {
@@ -147,6 +187,9 @@ impl Turn<'_> {
             Err(pause) => return (used, Some(pause)),
         };
         let (teller, verb) = (filling.teller, filling.verb);
+        if !matches!(filled, Filled::Stored(_)) {
+            self.detail_store(filling.key());
+        }
         session.state = State::Line;
         match filled {
             Filled::Stored(stored) => self.tell(teller, verb, stored, out),
@@ -176,7 +219,7 @@ impl Turn<'_> {
             return (used, Ok(Filled::BadEnd));
         }
         let (request, spot) = (filling.request(), self.spot(filling.key()));
-        let stored = self.store_value(filling.verb, &request, &spot, value);
+        let stored = self.store_seldom(filling.verb, &request, &spot, value);
         (used, stored.map(Filled::Stored).ok_or(Pause::Taken))
     }
 
@@ -251,6 +294,10 @@ impl Turn<'_> {
         let slice = direct.unwrap_or_else(|| filling.block());
         if lent.shard.append(&mut pending, slice, self.now).is_err() {
             lent.shard.abandon(pending);
+            if self.observed() {
+                self.note_shard(&mut lent.shard);
+                self.note_refused(filling.key(), "no_memory", filling.verb, filling.teller);
+            }
             self.forget_old(&mut lent.shard, filling, hash);
             self.count(Counter::StoreNoMemory, 1);
             return Slice::NoMemory;
@@ -263,6 +310,7 @@ impl Turn<'_> {
     /// A `set` that found no memory takes the old value with it.
     fn forget_old(&self, shard: &mut Shard, filling: &Filling, hash: larder_store::KeyHash) {
         if filling.verb == StoreVerb::Set {
+            self.note_look(shard, hash, filling.key());
             shard.forget(hash, filling.key(), self.now);
         }
     }
@@ -288,11 +336,18 @@ impl Turn<'_> {
         }
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
+        let seen = self
+            .observed()
+            .then(|| lent.shard.look(hash, filling.key(), self.now));
         let (request, value) = (filling.request(), Value::Arrived(pending));
         let stored = lent
             .shard
             .store(hash, Hint::NONE, &request, value, self.moment());
         self.count_stored(filling.verb, stored);
+        if let Some(seen) = seen {
+            let offer = (filling.verb, &request, filling.value_len);
+            self.note_store(&mut lent.shard, hash, offer, (seen, stored));
+        }
         (used, Ok(Filled::Stored(stored)))
     }
 }

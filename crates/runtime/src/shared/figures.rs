@@ -1,6 +1,7 @@
 //! What is counted and shown: workers' counters, the listener's numbers, prefixes, connections.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use larder_store::{RelTime, StoreStats};
@@ -9,6 +10,7 @@ use super::Shared;
 use super::cell::{Lendable, Number, Switch};
 use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
 use crate::tunables::Tunables;
+use crate::watch::Observers;
 
 /// One worker's counters: written by it alone, read by whoever asks.
 pub(crate) struct WorkerCounters([Number; COUNTER_COUNT]);
@@ -61,9 +63,11 @@ impl PrefixCounts {
 /// Prefixes that one worker counts; later ones are not counted.
 const PREFIXES_MAX: usize = 10_000;
 
-/// What `stats conns` shows of a connection.
+/// What `stats conns` and watchers are shown of a connection.
 pub(crate) struct ConnInfo {
     pub(crate) fd: i32,
+    /// The other side's address; none is a Unix socket's.
+    pub(crate) remote: Option<SocketAddr>,
     /// `tcp:1.2.3.4:5`, as `stats conns` words it; also in the log.
     pub(crate) peer: String,
     /// The listening address it came by.
@@ -73,9 +77,17 @@ pub(crate) struct ConnInfo {
 }
 
 impl ConnInfo {
-    pub(crate) fn new(fd: i32, peer: String, local: String, now: RelTime, state: u8) -> Self {
+    pub(crate) fn new(
+        fd: i32,
+        remote: Option<SocketAddr>,
+        peer: String,
+        local: String,
+        now: RelTime,
+        state: u8,
+    ) -> Self {
         Self {
             fd,
+            remote,
             peer,
             local,
             last_command: Number::new(u64::from(now)),
@@ -114,8 +126,8 @@ pub(crate) struct Globals {
     pub(crate) accepting: Switch,
     pub(crate) listen_disabled_num: Number,
     pub(crate) listen_disabled_us: Number,
-    pub(crate) detail_enabled: Switch,
     pub(crate) tunables: Lendable<Tunables>,
+    pub(crate) observers: Observers,
 }
 
 impl Globals {
@@ -127,8 +139,8 @@ impl Globals {
             accepting: Switch::new(true),
             listen_disabled_num: Number::default(),
             listen_disabled_us: Number::default(),
-            detail_enabled: Switch::new(detail_enabled),
             tunables: Lendable::new(tunables),
+            observers: Observers::new(detail_enabled),
         }
     }
 }

@@ -18,23 +18,31 @@ use std::sync::{Arc, Weak};
 use crossbeam::utils::CachePadded;
 use larder_store::{RelTime, Shard, Uniques};
 
-pub(crate) use cell::Number;
-use cell::{Guard, Lendable};
+use cell::Guard;
+pub(crate) use cell::{Lendable, Number};
 pub(crate) use figures::{Baseline, ConnInfo, Globals, PrefixCounts, WorkerCounters, WorkerFace};
 
 use crate::daemon::Stop;
+use crate::watch::Watchers;
 
-/// A shard and the flushes it has seen.
+/// A shard, and what was decided for all of them that it has seen.
 pub(crate) struct Lent {
     pub(crate) shard: Shard,
+    changes_seen: u64,
     flushes_seen: u64,
 }
 
 impl Lent {
+    /// Does what has been decided for all shards since this one was lent last.
     #[cold]
-    fn catch_up(&mut self, flushes: u64) {
-        self.flushes_seen = flushes;
-        self.shard.flush();
+    fn catch_up(&mut self, changes: u64, shared: &Shared) {
+        self.changes_seen = changes;
+        let flushes = shared.flushes.get();
+        if self.flushes_seen != flushes {
+            self.flushes_seen = flushes;
+            self.shard.flush();
+        }
+        self.shard.listen(shared.globals.observers.watch_shards());
     }
 }
 
@@ -60,6 +68,8 @@ pub(crate) struct Shared {
     free_pages: CachePadded<Number>,
     limit_bytes: Number,
     page_bytes: u64,
+    /// Goes up with every flush, and whenever what is watched changes: what each borrower of a shard compares.
+    changes: Number,
     flushes: Number,
     /// The second of a delayed flush_all; 0 is none.
     flush_at: Number,
@@ -67,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) oldest_live: Number,
     pub(crate) uniques: CachePadded<Sequence>,
     pub(crate) globals: Globals,
+    pub(crate) watchers: Watchers,
     baseline: Lendable<Arc<Baseline>>,
     conns: Lendable<Vec<Weak<ConnInfo>>>,
     /// Why the process is to stop, as [`stop_number`] has it; 0 while it is not.
@@ -83,10 +94,10 @@ impl Shared {
     ) -> Self {
         let page_bytes = page_bytes as u64;
         let lend = |shard| {
-            let flushes_seen = 0;
             CachePadded::new(Lendable::new(Lent {
                 shard,
-                flushes_seen,
+                changes_seen: 0,
+                flushes_seen: 0,
             }))
         };
         Self {
@@ -96,11 +107,13 @@ impl Shared {
             free_pages: CachePadded::new(Number::new(limit_bytes / page_bytes)),
             limit_bytes: Number::new(limit_bytes),
             page_bytes,
+            changes: Number::default(),
             flushes: Number::default(),
             flush_at: Number::default(),
             oldest_live: Number::default(),
             uniques: CachePadded::default(),
             globals,
+            watchers: Watchers::default(),
             baseline: Lendable::new(Arc::default()),
             conns: Lendable::new(Vec::new()),
             stop: Number::default(),
@@ -117,9 +130,9 @@ impl Shared {
     #[inline]
     pub(crate) fn borrow(&self, index: usize) -> Option<Guard<'_, Lent>> {
         let mut lent = self.shards[index].borrow()?;
-        let flushes = self.flushes.get();
-        if lent.flushes_seen != flushes {
-            lent.catch_up(flushes);
+        let changes = self.changes.get();
+        if lent.changes_seen != changes {
+            lent.catch_up(changes, self);
         }
         Some(lent)
     }
@@ -130,7 +143,13 @@ impl Shared {
         self.oldest_live.set(u64::from(now) - 1);
         self.uniques.next();
         self.flush_at.set(0);
+        self.flush();
+    }
+
+    /// In this order, so that whoever sees the change sees the flush.
+    fn flush(&self) {
         self.flushes.add(1);
+        self.changes.add(1);
     }
 
     /// Everything stored up to that second will be gone then.
@@ -143,8 +162,13 @@ impl Shared {
     pub(crate) fn flush_if_due(&self, now: RelTime) {
         let at = self.flush_at.get();
         if at != 0 && at <= u64::from(now) && self.flush_at.replace(at, 0) {
-            self.flushes.add(1);
+            self.flush();
         }
+    }
+
+    /// What is watched has changed: each shard is to know when it is lent next.
+    pub(crate) fn watching_changed(&self) {
+        self.changes.add(1);
     }
 
     /// Why the process is to stop, if it is.

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use larder_store::{RelTime, Shard, Unused, shard_bytes_max};
+use larder_store::{Events, RelTime, Shard, Unused, shard_bytes_max};
 
 use super::{Lent, Shared};
 
@@ -114,14 +114,21 @@ impl Shared {
         self.granted[index].set(shard.granted() as u64);
     }
 
-    /// The owner's own work on a shard, in steps. True if more waits.
-    pub(crate) fn keep_house(&self, index: usize, budget: usize, now: RelTime) -> bool {
+    /// The owner's own work on a shard, in steps. True if more waits. What the shard has noted goes to `events`.
+    pub(crate) fn keep_house(
+        &self,
+        index: usize,
+        budget: usize,
+        now: RelTime,
+        events: &mut Vec<Events>,
+    ) -> bool {
         for _ in 0..STEPS_PER_TURN {
             let Some(mut lent) = self.borrow(index) else {
                 return true;
             };
             let more = self.step(index, &mut lent, budget, now);
             let unused = lent.shard.take_unused();
+            events.extend(lent.shard.take_events());
             // What gives memory back to the system is not to be done while the shard is lent.
             drop(lent);
             drop(unused);

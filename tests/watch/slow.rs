@@ -1,0 +1,108 @@
+//! Watchers that do not read, and many at once beside a load: each line is either received or told as skipped, no worker
+//! is held up, and memory stays bounded.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{MIB, Server, wait_until};
+use crate::watcher::Watcher;
+
+/// Lines that a watcher has received, and those it was told that it has lost.
+#[derive(Debug, Default)]
+struct Account {
+    received: u64,
+    skipped: u64,
+}
+
+/// Reads what there is for a watcher, and then until nothing it was not told of is missing: of one look-up after the other.
+fn settle(server: &Server, watcher: &mut Watcher) -> Account {
+    let mut account = Account::default();
+    let mut conn = server.connect();
+    for round in 0.. {
+        let mark = format!("mark-{round}");
+        assert_eq!(conn.get(&mark), None);
+        watcher.conn.set_limit(Duration::from_millis(300));
+        loop {
+            let (bytes, ended) = watcher.conn.try_until(b"\n");
+            if ended != crate::support::Ended::Found {
+                assert!(bytes.is_empty(), "half a line");
+                break;
+            }
+            let line = String::from_utf8(bytes).expect("plain text");
+            if let Some(skipped) = line.strip_prefix("skipped=") {
+                account.skipped += skipped.trim().parse::<u64>().expect("a number");
+                continue;
+            }
+            assert!(line.starts_with("ts=") && line.contains(" size="), "{line}");
+            account.received += 1;
+            if line.contains(&format!("key={mark} ")) {
+                account.received -= round + 1;
+                return account;
+            }
+        }
+    }
+    unreachable!("some mark comes through")
+}
+
+/// Gets of a key that is not there, pipelined, so many of them; answered all.
+fn load(server: &Server, gets: u64) {
+    let mut conn = server.connect();
+    let pipeline = "get nothing\r\n".repeat(100);
+    for _ in 0..gets / 100 {
+        conn.send(pipeline.as_bytes());
+        for _ in 0..100 {
+            assert_eq!(conn.line(), "END");
+        }
+    }
+}
+
+#[test]
+fn a_slow_watcher_loses_lines_and_is_told() {
+    let server = Server::larderd(&["-m", "64", "-t", "2"]);
+    let mut watcher = Watcher::start(&server, "fetchers");
+    load(&server, 1_000);
+    let before = server.rss();
+    load(&server, 199_000);
+    let after = server.rss();
+    assert!(
+        after < before + 4 * MIB,
+        "from {before} to {after} bytes for lines that nobody reads"
+    );
+    let account = settle(&server, &mut watcher);
+    assert!(account.skipped > 100_000, "it was slow: {account:?}");
+    let total = account.received + account.skipped;
+    let marks = total - 200_000;
+    assert!(marks < 100, "each line once: {account:?}");
+    let mut conn = server.connect();
+    let written = conn.stat("log_worker_written");
+    let lost = conn.stat("log_worker_dropped") + conn.stat("log_watcher_skipped");
+    assert_eq!(
+        conn.stat("log_watcher_sent") + lost,
+        written + conn.stat("log_worker_dropped")
+    );
+    assert!(lost >= account.skipped);
+}
+
+#[test]
+fn many_watchers_beside_a_load() {
+    let server = Server::larderd(&["-m", "64", "-t", "2"]);
+    let mut watchers: Vec<Watcher> = (0..20)
+        .map(|_| Watcher::start(&server, "fetchers"))
+        .collect();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| load(&server, 5_000));
+        }
+    });
+    for watcher in &mut watchers {
+        let account = settle(&server, watcher);
+        // Marks of the watchers before are among the lines.
+        let total = account.received + account.skipped;
+        assert!((20_000..20_000 + 2_000).contains(&total), "{account:?}");
+    }
+    drop(watchers);
+    let mut conn = server.connect();
+    wait_until(Duration::from_secs(10), "the watchers to leave", || {
+        conn.stat("log_watchers") == 0
+    });
+}
