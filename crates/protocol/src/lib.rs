@@ -2,7 +2,7 @@
 //!
 //! *Job.* Decode what a client sent, in place: [`text`] lines or [`binary`] frames. A [`Status`](text::Status) borrows
 //! the key from the caller's buffer, and nothing is allocated. Encode what the server answers, onto the end of the
-//! caller's buffer.
+//! caller's buffer. [`client`] is the other side: requests to bytes, and bytes to replies.
 //!
 //! *Owns* the grammar of memcached 1.6.45, with its limits and the text of every error, and nothing else.
 //!
@@ -40,5 +40,6 @@
 )]
 
 pub mod binary;
+pub mod client;
 pub mod limits;
 pub mod text;

@@ -27,6 +27,10 @@ pub const SASL_MECHANISM_MAX: usize = 32;
 /// megabyte, from clients that nobody knows yet; a name and a password need far less.
 pub const SASL_DATA_MAX: u32 = 4096;
 
+/// Longest line of a reply that the client's side waits for, in bytes. This bound is ours: keys are short, and the longest
+/// rows of `stats settings` are paths.
+pub const REPLY_LINE_MAX: usize = 8192;
+
 /// Smallest `cache_memlimit`, in megabytes.
 pub const MEMLIMIT_MIN_MB: u32 = 8;
 
