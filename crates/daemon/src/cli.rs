@@ -327,11 +327,11 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_gathered() {
-        let settings = settings("-L -W -o lru_crawler_sleep=5,no_hashexpand -m 65");
+        let settings = settings("-L -o lru_crawler_sleep=5,no_hashexpand -m 65");
         let gathered: std::collections::BTreeSet<_> = settings.without_effect.into_iter().collect();
         assert_eq!(
             Vec::from_iter(gathered),
-            ["-L", "-W", "lru_crawler_sleep", "no_hashexpand"]
+            ["-L", "lru_crawler_sleep", "no_hashexpand"]
         );
     }
 }
