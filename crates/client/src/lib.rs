@@ -30,4 +30,7 @@ mod node;
 mod ring;
 
 pub use node::{Address, NodeError, NodeSpec};
-pub use ring::{Distribution, Ring, RingError};
+pub use ring::{
+    Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,
+    RingError, Routing,
+};

@@ -9,6 +9,9 @@ pub const WEIGHT_MAX: u32 = 65_535;
 /// Most points of one ring: 640 for each of the most nodes, 16 bytes each.
 pub const POINTS_MAX: usize = 640 * NODES_MAX;
 
+/// Made-up keys by which the cost of a changed list is estimated.
+pub const MOVED_SAMPLE: u32 = 100_000;
+
 /// Longest name of a node and longest host, in bytes: the longest name that DNS allows.
 pub const NAME_LEN_MAX: usize = 255;
 
