@@ -227,15 +227,13 @@ impl Turn<'_> {
     }
 
     /// Counts a store command for `stats detail`.
-    #[inline]
+    #[cold]
     pub(super) fn detail_store(&self, key: &[u8]) {
-        if self.observed() {
-            let counts = PrefixCounts {
-                sets: 1,
-                ..PrefixCounts::default()
-            };
-            self.count_detail(key, counts);
-        }
+        let counts = PrefixCounts {
+            sets: 1,
+            ..PrefixCounts::default()
+        };
+        self.count_detail(key, counts);
     }
 }
 
