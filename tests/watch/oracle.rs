@@ -38,18 +38,18 @@ fn plain(line: &str) -> String {
     words.join(" ")
 }
 
-/// The lines of each step, which is sent on a connection of its own kind: text and binary, one after another.
+/// The lines of each step, all on one connection.
 fn lines(server: &Server, steps: &[Vec<u8>]) -> Vec<Vec<String>> {
     let mut watcher = Watcher::start(server, STREAMS);
     let mut all = Vec::new();
     let mut last_gid = 0;
-    let (mut text, mut binary) = (server.connect(), server.connect());
+    let mut conn = server.connect();
     for (at, step) in steps.iter().enumerate() {
         let mark = format!("mark-{at}");
         if step.first() == Some(&0x80) {
-            binary.send(&[step.clone(), frame(0x00, 0, &[], &mark, b"")].concat());
+            conn.send(&[step.clone(), frame(0x00, 0, &[], &mark, b"")].concat());
         } else {
-            text.send(&[step.clone(), format!("get {mark}\r\n").into_bytes()].concat());
+            conn.send(&[step.clone(), format!("get {mark}\r\n").into_bytes()].concat());
         }
         let lines = watcher.until(&mark);
         for line in &lines {

@@ -52,7 +52,8 @@ fn switched_off() {
 /// The command in two pieces, cut at every byte.
 #[test]
 fn cut_at_every_byte() {
-    let server = Server::larderd(ARGS);
+    // One worker, which sees that a watcher has left before it sees the next.
+    let server = Server::larderd(&["-m", "64", "-t", "1"]);
     let mut other = server.connect();
     let command = b"watch fetchers  mutations \r\n";
     for at in 1..command.len() {
