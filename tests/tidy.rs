@@ -61,6 +61,9 @@ const BANNED: &[(&str, &str)] = &[
     ("dbg!", "take it out"),
 ];
 
+/// What stands above a test.
+const TEST_MARKS: &[&str] = &["#[test]", "#[tokio::test"];
+
 /// A source file of ours.
 struct Source {
     path: String,
@@ -189,7 +192,7 @@ fn every_test_program_has_a_test() {
                         .as_ref()
                         .is_some_and(|folder| part.path.starts_with(folder))
             });
-            !parts.any(|part| part.text.contains("#[test]"))
+            !parts.any(|part| TEST_MARKS.iter().any(|mark| part.text.contains(mark)))
         });
     let faults: Vec<String> = empty
         .map(|program| format!("{}: not one #[test]", program.path))

@@ -3,7 +3,8 @@
 //! *Job.* Say on which node a key lives, the way the clients of other languages say it, so that a mixed fleet shares
 //! one pool: [`Ring`].
 //!
-//! *Owns* the node list ([`NodeSpec`]) and the rules of distribution ([`Distribution`]).
+//! *Owns* the node list ([`NodeSpec`]), how it is followed ([`Discovery`]), and the rules of distribution
+//! ([`Distribution`]).
 //!
 //! *Never* moves a key because a node fails: only a changed node list changes the ring.
 //!
@@ -25,10 +26,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+mod discovery;
 pub mod limits;
 mod node;
 mod ring;
 
+pub use discovery::{Discovery, DiscoveryError, NodeList};
 pub use node::{Address, NodeError, NodeSpec};
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,

@@ -1,5 +1,7 @@
 //! Every bound of the client, by name.
 
+use std::time::Duration;
+
 /// Most nodes of one pool. Larger than any fleet seen; a list beyond it is a mistake of whoever wrote it.
 pub const NODES_MAX: usize = 4096;
 
@@ -20,3 +22,12 @@ pub const SOCKET_PATH_LEN_MAX: usize = 107;
 
 /// The port of an address that names none: memcached's own.
 pub const PORT_DEFAULT: u16 = 11211;
+
+/// Longest file of a node list, in bytes: the most nodes with the longest names and addresses do not fill it.
+pub const FILE_LEN_MAX: u64 = 4 << 20;
+
+/// How often the file of a node list is read even when nothing tells of a change: some file systems do not tell.
+pub const FILE_PERIOD: Duration = Duration::from_secs(10);
+
+/// How long a changed file must be left alone before it is read: whoever writes it may do so in parts.
+pub const FILE_QUIET: Duration = Duration::from_millis(50);

@@ -118,7 +118,7 @@ impl Ring {
 }
 
 /// What each node is called, after seeing that the list can be used.
-fn labels(nodes: &[NodeSpec]) -> Result<Vec<String>, RingError> {
+pub(crate) fn labels(nodes: &[NodeSpec]) -> Result<Vec<String>, RingError> {
     match nodes.len() {
         0 => return Err(RingError::Empty),
         count if count > NODES_MAX => return Err(RingError::TooMany(count)),
