@@ -1,5 +1,7 @@
-//! Real clients as black boxes: each program makes its whole round against larderd and judges it by itself.
-//! A program that is missing fails its test with a sentence; `scripts/test` installs them all.
+//! Real clients as black boxes: each program makes its whole round against larderd and judges it by itself. At the end
+//! of it the server is stopped, goes on, and is ended, so that the client's own timeouts and errors are seen as well.
+//! A program that is missing fails its test with a sentence; `scripts/test` installs them all. With
+//! `LARDERD_BIN=memcached` the rounds are made against Debian's memcached, and show what a client does in any case.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,34 +15,63 @@ use support::{Server, Tool};
 
 /// Longest that one client may take for its round.
 const ROUND_MAX: Duration = Duration::from_secs(120);
-/// Debian's own interpreter, for which the clients' packages are made, whatever else is on the path.
+/// Where the rounds lie, and run.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+/// Debian's own interpreter, for which its clients' packages are made, whatever else is on the path.
 const PYTHON: &str = "/usr/bin/python3";
+/// The same with the clients that scripts/clients installs.
+const VENV_PYTHON: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/target/clients/venv/bin/python"
+);
 
-/// Runs a program of this folder with the server's host and port behind it.
-fn round(interpreter: &str, program: &str) {
+/// Runs a script of this folder, in this folder, with the server's host, port and process id behind it. The server
+/// is the script's own to stop and to end.
+fn round(interpreter: &[&str], script: &str) {
     let server = Server::larderd(&["-m", "64", "-t", "2"]);
-    let path = format!("{}/tests/clients/{program}", env!("CARGO_MANIFEST_DIR"));
-    let port = server.addr().port().to_string();
-    let said = Tool::check(interpreter, &[&path, "127.0.0.1", &port], ROUND_MAX);
+    let (port, pid) = (server.addr().port().to_string(), server.pid().to_string());
+    let (program, options) = interpreter.split_first().expect("an interpreter");
+    let args = [options, &[script, "127.0.0.1", &port, &pid]].concat();
+    let said = Tool::check_in(FOLDER, program, &args, ROUND_MAX);
     assert!(
         said.contains("whole round done"),
-        "{program} ended early:\n{said}"
+        "{script} ended early:\n{said}"
     );
+}
+
+fn python_round(script: &str) {
+    // Without bytecode, which would lie beside the sources.
+    round(&[VENV_PYTHON, "-B"], script);
 }
 
 #[test]
 fn pymemcache_round() {
-    round(PYTHON, "pymemcache_round.py");
+    python_round("pymemcache_round.py");
 }
 
 #[test]
 fn pylibmc_round() {
-    round(PYTHON, "pylibmc_round.py");
+    python_round("pylibmc_round.py");
+}
+
+#[test]
+fn python_memcached_round() {
+    python_round("python_memcached_round.py");
+}
+
+#[test]
+fn aiomcache_round() {
+    python_round("aiomcache_round.py");
+}
+
+#[test]
+fn emcache_round() {
+    python_round("emcache_round.py");
 }
 
 #[test]
 fn php_memcached_round() {
-    round("php", "memcached_round.php");
+    round(&["php"], "memcached_round.php");
 }
 
 /// pymemcache's own integration tests, as its package brings them. The three that want a TLS server are left out.

@@ -1,21 +1,9 @@
 """pylibmc, Python on libmemcached itself, makes its whole round, in text and binary, and with its behaviours on."""
-import sys
-
 import pylibmc
 
-SERVER = f"{sys.argv[1]}:{sys.argv[2]}"
+from checks import HOST, PORT, SHORT_TIMEOUT_S, TIMEOUT_S, done, end_server, fails, same, server_stopped
 
-
-def same(got, expected):
-    assert got == expected, f"{got!r} in place of {expected!r}"
-
-
-def fails(error, call):
-    try:
-        got = call()
-    except error:
-        return
-    raise AssertionError(f"{got!r} in place of {error.__name__}")
+SERVER = f"{HOST}:{PORT}"
 
 
 def round_of(c, binary=False):
@@ -40,6 +28,9 @@ def round_of(c, binary=False):
     same(c.incr("n", 5), 15)
     same(c.decr("n", 1), 14)
     fails(pylibmc.NotFound, lambda: c.incr("missing"))
+    c.set("n", "no number")
+    fails(pylibmc.Error, lambda: c.incr("n"))
+    c.set("n", 14)
     same(c.touch("n", 100), True)
     same(c.touch("missing", 100), False)
 
@@ -56,6 +47,9 @@ def round_of(c, binary=False):
     same(c.get("a"), "text")
     same(c.delete("a"), True)
     same(c.delete("a"), False)
+    # Above thirty days it is a time of day, here one long ago.
+    same(c.set("gone", "x", time=30 * 86400 + 1), True)
+    same(c.get("gone"), None)
     (name, stats), = c.get_stats()
     assert stats["version"].startswith(b"1.6."), (name, stats)
     c.flush_all()
@@ -71,6 +65,19 @@ def cas_of(c):
     same(c.get("c"), "2")
 
 
+def server_leaves():
+    clients = [pylibmc.Client([SERVER], binary=binary, behaviors={"_poll_timeout": int(SHORT_TIMEOUT_S * 1000)}) for binary in (False, True)]
+    patient = pylibmc.Client([SERVER], behaviors={"_poll_timeout": TIMEOUT_S * 1000})
+    patient.set("kept", "x")
+    with server_stopped():
+        for c in clients:
+            fails(pylibmc.Error, lambda: c.get("kept"))
+    same(patient.get("kept"), "x")
+    end_server()
+    for c in [*clients, patient]:
+        fails(pylibmc.Error, lambda: c.get("kept"))
+
+
 round_of(pylibmc.Client([SERVER]))
 round_of(pylibmc.Client([SERVER], binary=True), binary=True)
 round_of(pylibmc.Client([SERVER], behaviors={"tcp_nodelay": True, "ketama": True}))
@@ -84,4 +91,5 @@ for i in range(200):
     unwaited.set(f"unwaited{i}", i)
 same(unwaited.get("unwaited199"), 199)
 same(len(unwaited.get_multi([f"unwaited{i}" for i in range(200)])), 200)
-print("whole round done")
+server_leaves()
+done()

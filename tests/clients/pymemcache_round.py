@@ -1,23 +1,16 @@
 """pymemcache makes its whole round: every command it has, large and many values, its errors, its pool."""
-import sys
+import socket
 
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
-from pymemcache.exceptions import MemcacheClientError, MemcacheIllegalInputError, MemcacheServerError
+from pymemcache.exceptions import (
+    MemcacheClientError,
+    MemcacheIllegalInputError,
+    MemcacheServerError,
+    MemcacheUnexpectedCloseError,
+)
 
-HOST, PORT = sys.argv[1], int(sys.argv[2])
-
-
-def same(got, expected):
-    assert got == expected, f"{got!r} in place of {expected!r}"
-
-
-def fails(error, call):
-    try:
-        got = call()
-    except error:
-        return
-    raise AssertionError(f"{got!r} in place of {error.__name__}")
+from checks import HOST, PORT, SHORT_TIMEOUT_S, TIMEOUT_S, done, end_server, fails, same, server_stopped
 
 
 def store_and_read(c):
@@ -94,10 +87,27 @@ def only_client(c):
     c.quit()
 
 
+def server_leaves():
+    clients = [
+        Client((HOST, PORT), timeout=SHORT_TIMEOUT_S),
+        PooledClient((HOST, PORT), timeout=SHORT_TIMEOUT_S),
+        HashClient([(HOST, PORT)], timeout=SHORT_TIMEOUT_S, retry_attempts=0, dead_timeout=0),
+    ]
+    patient = Client((HOST, PORT), timeout=TIMEOUT_S)
+    patient.set("kept", "1", noreply=False)
+    with server_stopped():
+        for c in clients:
+            fails(socket.timeout, lambda: c.get("kept"))
+    same(patient.get("kept"), b"1")
+    end_server()
+    for c in [*clients, patient]:
+        fails((OSError, MemcacheUnexpectedCloseError), lambda: c.get("kept"))
+
+
 for make in (
-    lambda: Client((HOST, PORT), timeout=20),
-    lambda: PooledClient((HOST, PORT), max_pool_size=3, timeout=20),
-    lambda: HashClient([(HOST, PORT)], use_pooling=True, timeout=20),
+    lambda: Client((HOST, PORT), timeout=TIMEOUT_S),
+    lambda: PooledClient((HOST, PORT), max_pool_size=3, timeout=TIMEOUT_S),
+    lambda: HashClient([(HOST, PORT)], use_pooling=True, timeout=TIMEOUT_S),
 ):
     client = make()
     for part in (store_and_read, cas, many, numbers, large, the_rest):
@@ -105,5 +115,6 @@ for make in (
             client.flush_all(noreply=False)
             continue
         part(client)
-only_client(Client((HOST, PORT), timeout=20))
-print("whole round done")
+only_client(Client((HOST, PORT), timeout=TIMEOUT_S))
+server_leaves()
+done()

@@ -69,8 +69,14 @@ pub(crate) struct Tool {
 impl Tool {
     /// Runs a tool to its end. A tool that is missing or does not end in time fails the test with a sentence.
     pub(crate) fn run(program: &str, args: &[&str], limit: Duration) -> Self {
+        Self::run_in(".", program, args, limit)
+    }
+
+    /// The same in another folder than the tests' own.
+    pub(crate) fn run_in(folder: &str, program: &str, args: &[&str], limit: Duration) -> Self {
         let mut child = Command::new(program)
             .args(args)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -96,7 +102,12 @@ impl Tool {
 
     /// The same, and fails the test when the tool did not end well.
     pub(crate) fn check(program: &str, args: &[&str], limit: Duration) -> String {
-        let tool = Self::run(program, args, limit);
+        Self::check_in(".", program, args, limit)
+    }
+
+    /// The same in another folder than the tests' own.
+    pub(crate) fn check_in(folder: &str, program: &str, args: &[&str], limit: Duration) -> String {
+        let tool = Self::run_in(folder, program, args, limit);
         assert!(
             tool.status.success(),
             "{program} {args:?} ended with {}:\n{}",
