@@ -287,7 +287,7 @@ fn root() -> &'static Path {
 /// Every Rust source of the workspace.
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in ["crates", "tests", "benches"] {
+    for folder in ["crates", "tests", "benches", "fuzz"] {
         walk(&root().join(folder), &mut found);
     }
     let rust = found
