@@ -74,6 +74,37 @@ fn php_memcached_round() {
     round(&["php"], "memcached_round.php");
 }
 
+#[test]
+fn dalli_round() {
+    round(&["/usr/bin/ruby"], "dalli_round.rb");
+}
+
+#[test]
+fn cache_memcached_fast_round() {
+    round(&["/usr/bin/perl"], "cache_memcached_fast_round.pl");
+}
+
+#[test]
+fn gomemcache_round() {
+    // Debian's Go packages lie where Go looked for them before it had modules.
+    let go = [
+        "env",
+        "GO111MODULE=off",
+        "CGO_ENABLED=0",
+        "GOPATH=/usr/share/gocode",
+        concat!("GOCACHE=", env!("CARGO_MANIFEST_DIR"), "/target/clients/go"),
+        "/usr/bin/go",
+        "run",
+    ];
+    round(&go, "gomemcache_round.go");
+}
+
+#[test]
+fn spymemcached_round() {
+    let java = ["/usr/bin/java", "-cp", "/usr/share/java/spymemcached.jar"];
+    round(&java, "SpymemcachedRound.java");
+}
+
 /// pymemcache's own integration tests, as its package brings them. The three that want a TLS server are left out.
 #[test]
 fn pymemcache_integration_tests() {
