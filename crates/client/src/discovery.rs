@@ -4,18 +4,27 @@
 //! stands until a better one comes: a source that cannot be reached changes nothing, and neither does one that answers
 //! with nothing. An empty list would make every key a miss, and its cause is nearly always the source.
 
+mod dns;
+mod elasticache;
 mod file;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
 
+use crate::limits::{PERIOD_MAX, PERIOD_MIN};
 use crate::node::{NodeError, NodeSpec};
 use crate::ring::{self, RingError};
+use dns::Name;
+use elasticache::Cluster;
 use file::File;
+
+pub use dns::Dns;
+pub use elasticache::{ElastiCache, Identity};
 
 /// The nodes of a pool, each list whole and never empty.
 pub type NodeList = Arc<[NodeSpec]>;
@@ -29,6 +38,10 @@ pub enum Discovery {
     /// A file with a node a line, empty lines and those that begin with `#` aside; followed as it is changed, by
     /// renaming another over it too. A file with a mistake in it is not used at all.
     File(PathBuf),
+    /// What DNS has under a name.
+    Dns(Dns),
+    /// What a node of an ElastiCache cluster knows.
+    ElastiCache(ElastiCache),
     /// The application's own, from whatever it knows. Lists that no ring can be made of are passed over.
     Channel(watch::Receiver<Vec<NodeSpec>>),
 }
@@ -85,6 +98,8 @@ impl Discovery {
         let mut source = match self {
             Self::Static(nodes) => return Ok(watch::channel(judged(nodes, &"the given list")?).1),
             Self::File(path) => Source::File(File::open(path)?),
+            Self::Dns(dns) => Source::Dns(Box::new(Name::new(dns)?)),
+            Self::ElastiCache(settings) => Source::ElastiCache(Cluster::new(settings)),
             Self::Channel(lists) => Source::Channel(lists),
         };
         let first = source.read().await?;
@@ -102,6 +117,8 @@ impl Discovery {
 /// A source that is being followed.
 enum Source {
     File(File),
+    Dns(Box<Name>),
+    ElastiCache(Cluster),
     Channel(watch::Receiver<Vec<NodeSpec>>),
 }
 
@@ -109,6 +126,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => file.fmt(f),
+            Self::Dns(name) => name.fmt(f),
+            Self::ElastiCache(cluster) => cluster.fmt(f),
             Self::Channel(_) => f.write_str("the application's list"),
         }
     }
@@ -119,6 +138,8 @@ impl Source {
     async fn read(&mut self) -> Result<Vec<NodeSpec>, DiscoveryError> {
         match self {
             Self::File(file) => file.read(),
+            Self::Dns(name) => name.read().await,
+            Self::ElastiCache(cluster) => cluster.read().await,
             Self::Channel(lists) => Ok(lists.borrow_and_update().clone()),
         }
     }
@@ -127,6 +148,8 @@ impl Source {
     async fn change(&mut self) -> bool {
         match self {
             Self::File(file) => file.change().await,
+            Self::Dns(name) => period(name.period()).await,
+            Self::ElastiCache(cluster) => period(cluster.period()).await,
             Self::Channel(lists) => lists.changed().await.is_ok(),
         }
     }
@@ -150,6 +173,13 @@ impl Source {
             }
         }
     }
+}
+
+/// Waits for about so long: clients that were started together must not ask together for ever.
+async fn period(period: Duration) -> bool {
+    let period = period.clamp(PERIOD_MIN, PERIOD_MAX);
+    tokio::time::sleep(period.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
+    true
 }
 
 /// The list, if a ring can be made of it.

@@ -31,7 +31,7 @@ pub mod limits;
 mod node;
 mod ring;
 
-pub use discovery::{Discovery, DiscoveryError, NodeList};
+pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};
 pub use node::{Address, NodeError, NodeSpec};
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,

@@ -31,3 +31,18 @@ pub const FILE_PERIOD: Duration = Duration::from_secs(10);
 
 /// How long a changed file must be left alone before it is read: whoever writes it may do so in parts.
 pub const FILE_QUIET: Duration = Duration::from_millis(50);
+
+/// How often a source that tells of no changes is asked when the application says nothing else: what the cluster
+/// clients of ElastiCache keep to.
+pub const PERIOD_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Bounds of that period; what the application says is brought within them.
+pub const PERIOD_MIN: Duration = Duration::from_millis(20);
+/// A day.
+pub const PERIOD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long one question to a source may take, connecting included.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest description of a cluster, in bytes: ElastiCache's own `config_size_max`.
+pub const CLUSTER_LEN_MAX: usize = 65_536;

@@ -1,5 +1,7 @@
 //! Lists of nodes that change while they are followed, from real sources.
 
+mod dns;
+mod elasticache;
 mod file;
 
 use std::time::Duration;
