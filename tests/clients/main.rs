@@ -84,6 +84,29 @@ fn cache_memcached_fast_round() {
     round(&["/usr/bin/perl"], "cache_memcached_fast_round.pl");
 }
 
+fn node_round(script: &str) {
+    let node = [
+        "env",
+        concat!(
+            "NODE_PATH=",
+            env!("CARGO_MANIFEST_DIR"),
+            "/target/clients/npm/node_modules"
+        ),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/target/clients/node"),
+    ];
+    round(&node, script);
+}
+
+#[test]
+fn npm_memcached_round() {
+    node_round("memcached_round.js");
+}
+
+#[test]
+fn memjs_round() {
+    node_round("memjs_round.js");
+}
+
 #[test]
 fn gomemcache_round() {
     // Debian's Go packages lie where Go looked for them before it had modules.
