@@ -254,7 +254,7 @@ mod tests {
             ("-p x", Code::Usage, "-p: `x`"),
             ("-U 70000", Code::Usage, "-U: `70000`"),
             ("-p 0", Code::Usage, "-p 0 turns TCP off"),
-            ("-m x", Code::Value, "-m: `x` is not a size"),
+            ("-m x", Code::Usage, "-m: `x` is not a size"),
             ("-m 1", Code::Usage, "-I 1m is more than half of -m 1m"),
             ("-m 9999999999999", Code::Value, "-m: "),
             ("-I 10", Code::Usage, "-I: `10` is not from 1k to 1g"),

@@ -38,8 +38,10 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
         false => &settings.listen,
     };
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for text in lists.iter().flat_map(|list| list.split([',', ';'])) {
-        let text = text.trim();
+    let entries = lists.iter().flat_map(|list| list.split([',', ';']));
+    // A comma too many is no address, and no harm either.
+    let entries = entries.map(str::trim).filter(|text| !text.is_empty());
+    for text in entries {
         let entry = entry(text, port).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
         let addresses = entry
             .resolve()
@@ -51,6 +53,11 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
                 endpoints.push(Endpoint { place, protocol });
             }
         }
+    }
+    if endpoints.is_empty() {
+        return Err(Refusal::system(
+            "-l names no address: write one such as 127.0.0.1, or * for all",
+        ));
     }
     Ok(endpoints)
 }
@@ -196,6 +203,7 @@ mod tests {
                 &["127.0.0.1:11211", "127.0.0.2:5"],
             ),
             (&["127.0.0.1,127.0.0.1"], &["127.0.0.1:11211"]),
+            (&["127.0.0.1,;"], &["127.0.0.1:11211"]),
             (&["::1"], &["[::1]:11211"]),
             (&["[::1]"], &["[::1]:11211"]),
             (&["[::1]:80"], &["[::1]:80"]),
@@ -250,7 +258,7 @@ mod tests {
     fn bad_entries_are_the_systems_refusals() {
         let table = [
             "",
-            "127.0.0.1,",
+            ",",
             ":80",
             "127.0.0.1:99999",
             "127.0.0.1:x",

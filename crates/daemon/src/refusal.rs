@@ -48,6 +48,12 @@ impl Refusal {
         }
     }
 
+    /// The same refusal as a usage error, which some bad values are in memcached.
+    pub(crate) fn into_usage(mut self) -> Self {
+        self.code = Code::Usage;
+        self
+    }
+
     /// The same refusal, with the place it came from in front: an option, or a file and its line.
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
         self.sentence = format!("{place}: {}", self.sentence);

@@ -301,7 +301,7 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
         ["slab_automove_ratio", "num", "0.8", "0.9"],
         "slab_automove_ratio",
         SHOWN,
-        |s, text| assign(&mut s.extended.tunables.slab_automove_ratio, positive(text)),
+        |s, text| assign(&mut s.extended.tunables.slab_automove_ratio, share(text)),
     ),
     inert(
         ["slab_automove_window", "num", "10", "60"],
@@ -340,12 +340,15 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
     ),
     inert_switch("inline_ascii_resp", "", ACCEPTED, |_| {}),
     inert_switch("no_inline_ascii_resp", "", ACCEPTED, |_| {}),
-    inert(
-        ["resp_obj_mem_limit", "size", "", "64"],
-        "",
-        ACCEPTED,
-        |_, text| size(text, MIB).map(drop),
-    ),
+    Opt {
+        set: Set::ValueOr("0", |_, _| Ok(())),
+        ..inert(
+            ["resp_obj_mem_limit", "size", "", "64"],
+            "",
+            "Accepted, with any value or none; in memcached, too, it has no effect any more.",
+            |_, _| Ok(()),
+        )
+    },
     inert_switch("drop_privileges", "", ACCEPTED, |_| {}),
     inert_switch("no_drop_privileges", "", ACCEPTED, |_| {}),
     inert_switch("relaxed_privileges", "", ACCEPTED, |_| {}),
@@ -387,6 +390,18 @@ fn positive(text: &str) -> Result<f64, Refusal> {
     )))
 }
 
+/// A part of a whole.
+fn share(text: &str) -> Result<f64, Refusal> {
+    let share = positive(text)?;
+    if share <= 1.0 {
+        return Ok(share);
+    }
+    Err(Refusal::value(format!(
+        "`{}` is greater than 1",
+        text.trim()
+    )))
+}
+
 fn hash_algorithm(text: &str) -> Result<&'static str, Refusal> {
     let known = ["jenkins", "murmur3", "xxh3"];
     let found = known.into_iter().find(|name| *name == text.trim());
@@ -421,7 +436,7 @@ fn slab_sizes(_: &mut Settings, text: &str) -> Result<(), Refusal> {
     let sizes: Result<Vec<u32>, _> = text.trim().split('-').map(str::parse).collect();
     match sizes {
         Ok(sizes) if sizes.is_sorted() && sizes[0] > 0 => Ok(()),
-        _ => Err(Refusal::value(format!(
+        _ => Err(Refusal::usage(format!(
             "`{}` is not a list of growing sizes with dashes between them, such as 100-200-400",
             text.trim()
         ))),
@@ -472,7 +487,10 @@ mod tests {
             ("hot_lru_pct=80", "hot_lru_pct: "),
             ("hot_max_factor=0", "hot_max_factor: "),
             ("hash_algorithm=md5", "hash_algorithm: `md5` is not jenkins"),
-            ("slab_sizes=3-2", "slab_sizes: "),
+            (
+                "slab_automove_ratio=2",
+                "slab_automove_ratio: `2` is greater",
+            ),
             (
                 "ext_path=/x:1G",
                 "ext_path: larderd never writes items to a file",

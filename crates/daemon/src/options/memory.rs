@@ -92,7 +92,8 @@ pub(super) const OPTIONS: &[Opt] = &[
 ];
 
 fn memory_limit(text: &str) -> Result<u64, Refusal> {
-    let bytes = size(text, MIB)?;
+    // memcached takes what is no number for 0, and that is less than two of the largest items.
+    let bytes = size(text, MIB).map_err(Refusal::into_usage)?;
     if bytes > MEMORY_LIMIT_MAX {
         return Err(Refusal::value(format!(
             "`{}` is too much: a plain number counts megabytes",
@@ -103,7 +104,7 @@ fn memory_limit(text: &str) -> Result<u64, Refusal> {
 }
 
 fn item_size_max(text: &str) -> Result<u32, Refusal> {
-    let bytes = size(text, 1)?;
+    let bytes = size(text, 1).map_err(Refusal::into_usage)?;
     if (KIB..=ITEM_SIZE_MAX).contains(&bytes) {
         return Ok(bytes as u32);
     }

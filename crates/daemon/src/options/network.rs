@@ -1,7 +1,7 @@
 //! Options that say where to listen.
 
 use super::{OPT, Opt, Set};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::units::number;
 
 pub(super) const OPTIONS: &[Opt] = &[
@@ -95,10 +95,7 @@ pub(super) const OPTIONS: &[Opt] = &[
 
 /// A port number from `lowest` on; a bad one is a usage error, as in memcached.
 fn port(text: &str, lowest: i32) -> Result<i32, Refusal> {
-    number(text, lowest..=65_535).map_err(|refusal| Refusal {
-        code: Code::Usage,
-        ..refusal
-    })
+    number(text, lowest..=65_535).map_err(Refusal::into_usage)
 }
 
 fn permissions(text: &str) -> Result<u32, Refusal> {
