@@ -40,6 +40,13 @@ pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Bytes that `stats cachedump` lists at most (memcached's bound).
 pub(crate) const CACHEDUMP_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Prefixes that `stats detail` counts, each once for every worker that met it; later ones are not counted. With the
+/// longest of keys that is 4 MiB.
+pub(crate) const PREFIXES_MAX: u64 = 10_000;
+
+/// Prefixes that are taken from each worker in one step of their list.
+pub(crate) const PREFIXES_PER_STEP: usize = 64;
+
 /// Bytes of a dump's lines after which its turn ends; one step's may lie on top. And steps of a turn: most have few items.
 pub(crate) const DUMP_BYTES_PER_TURN: usize = 8 * 1024;
 pub(crate) const DUMP_STEPS_PER_TURN: usize = 8;

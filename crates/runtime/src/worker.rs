@@ -146,11 +146,14 @@ impl<'a> Worker<'a> {
         if self.house_waits {
             self.keep_house();
         }
+        let late = &self.journal.late_counts;
+        let counted = self.setup.shared.count_late_prefixes(self.index, late);
         self.journal.hand_over(&self.setup.shared.watchers);
         self.feed_watchers();
         let more = self.house_waits
             || !self.holdings.is_empty()
             || !self.parked.is_empty()
+            || !counted
             || self.drain_until.is_some();
         if more {
             self.journal.errands.set(true);

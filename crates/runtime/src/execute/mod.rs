@@ -3,10 +3,12 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on
-//! their way in), `stats`, `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe` (what others are told of them).
+//! their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe` (what others are told
+//! of them).
 
 mod ahead;
 mod binary;
+mod detail;
 mod dump;
 mod get;
 mod observe;
@@ -128,6 +130,7 @@ impl<'a> Turn<'a> {
                 (dropped as usize, None)
             }
             State::Gathering(_) => (0, self.gather(session, out)),
+            State::Listing(_) => (0, self.list_on(session, out)),
             State::Dumping(_) => (0, self.dump_on(session, out)),
             State::Asking(_) => (0, self.ask(session, out)),
             State::Watching(_) => (input.len(), Some(Pause::Input)),

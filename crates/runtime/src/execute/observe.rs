@@ -1,4 +1,4 @@
-//! What is told of commands: to watchers, and to `stats detail`.
+//! What watchers are told of commands.
 //!
 //! Everything here is off the way of a request while nobody observes: one look at [`Observers`], inlined, is all that is
 //! on it. A look-up is told before it is made, since afterwards an item whose time was over is gone.
@@ -211,29 +211,6 @@ impl Turn<'_> {
         if let Some(events) = shard.take_events() {
             note_events(self.journal, self.shared, self.clock, events, self.now);
         }
-    }
-
-    /// Counts a command for `stats detail`, if that is switched on: by the part of the key before the first delimiter, if
-    /// it has one.
-    #[cold]
-    pub(super) fn count_detail(&self, key: &[u8], counts: PrefixCounts) {
-        if self.shared.globals.observers.counts_detail()
-            && let Some(end) = key
-                .iter()
-                .position(|&byte| byte == self.config.prefix_delimiter)
-        {
-            self.shared.count_prefix(self.worker, &key[..end], counts);
-        }
-    }
-
-    /// Counts a store command for `stats detail`.
-    #[cold]
-    pub(super) fn detail_store(&self, key: &[u8]) {
-        let counts = PrefixCounts {
-            sets: 1,
-            ..PrefixCounts::default()
-        };
-        self.count_detail(key, counts);
     }
 }
 

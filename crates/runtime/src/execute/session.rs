@@ -9,6 +9,7 @@ use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
 use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 
 use super::Spot;
+use super::detail::Listing;
 use super::dump::{DumpAs, DumpAt};
 use super::upkeep::Ask;
 use crate::config::Protocol;
@@ -69,6 +70,8 @@ pub(crate) enum State {
     Swallowing { left: u64, reply: Reply },
     /// Statistics are being gathered from the shards.
     Gathering(Box<Gathering>),
+    /// Prefixes are being listed.
+    Listing(Box<Listing>),
     /// Items are being listed.
     Dumping(Box<Dumping>),
     /// The shards are being asked for something.

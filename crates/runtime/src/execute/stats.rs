@@ -6,6 +6,7 @@ use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
 use larder_protocol::text::{ErrorText, StatsCommand, reply};
 use larder_store::StoreStats;
 
+use super::detail::Listing;
 use super::dump::cachedump;
 use super::session::{Gathering, State};
 use super::{Pause, Session, Turn};
@@ -31,7 +32,11 @@ impl Session {
     pub(crate) fn state_number(&self) -> u8 {
         match self.state {
             State::Line => 0,
-            State::Keys(_) | State::Gathering(_) | State::Dumping(_) | State::Asking(_) => 1,
+            State::Keys(_)
+            | State::Gathering(_)
+            | State::Listing(_)
+            | State::Dumping(_)
+            | State::Asking(_) => 1,
             State::Filling(_) => 2,
             State::Swallowing { .. } => 3,
             State::Sending(_) => 4,
@@ -70,7 +75,7 @@ impl Turn<'_> {
                 self.shared.globals.observers.set_counts_detail(on);
                 out.extend_from_slice(reply::OK);
             }
-            StatsCommand::DetailDump => self.stats_detail(out)?,
+            StatsCommand::DetailDump => session.state = Listing::begin(None),
             StatsCommand::DetailUsage => out.extend_from_slice(ErrorText::DetailUsage.line()),
             StatsCommand::Cachedump { .. } | StatsCommand::CachedumpBad(_) if !dumps => {
                 out.extend_from_slice(ErrorText::CachedumpNotAllowed.line());
@@ -106,9 +111,8 @@ impl Turn<'_> {
                 self.shared.globals.observers.set_counts_detail(on);
             }
             StatsCommand::DetailDump if dumps => {
-                let mut text = Vec::new();
-                self.stats_detail(&mut text)?;
-                frames::stat(out, echo, "detailed", &String::from_utf8_lossy(&text));
+                session.state = Listing::begin(Some(echo));
+                return Ok(());
             }
             StatsCommand::DetailOn
             | StatsCommand::DetailOff
@@ -161,11 +165,11 @@ impl Turn<'_> {
         let sum = std::mem::take(&mut gathering.sum);
         let group = match gathering.command {
             StatsCommand::Reset => {
-                if !self.shared.set_baseline(self.new_baseline(sum)) {
+                let cleared = self.shared.clear_prefixes();
+                if !cleared || !self.shared.set_baseline(self.new_baseline(sum)) {
                     gathering.next_shard = 0;
                     return Some(Pause::Taken);
                 }
-                self.shared.clear_prefixes();
                 match gathering.echo {
                     Some(echo) => frames::stat_end(out, echo),
                     None => out.extend_from_slice(reply::RESET),
@@ -271,27 +275,6 @@ impl Turn<'_> {
             );
             let idle_s = self.now.saturating_sub(conn.last_command());
             reply::stat(out, &format!("{fd}:secs_since_last_cmd"), &idle_s);
-        }
-        out.extend_from_slice(reply::END);
-        Ok(())
-    }
-
-    fn stats_detail(&self, out: &mut Vec<u8>) -> Result<(), Pause> {
-        let mut prefixes: Vec<_> = self
-            .shared
-            .prefixes()
-            .ok_or(Pause::Taken)?
-            .into_iter()
-            .collect();
-        prefixes.sort_by(|a, b| a.0.cmp(&b.0));
-        for (prefix, counts) in prefixes {
-            out.extend_from_slice(b"PREFIX ");
-            out.extend_from_slice(&prefix);
-            let counts = format!(
-                " get {} hit {} set {} del {}\r\n",
-                counts.gets, counts.hits, counts.sets, counts.deletes
-            );
-            out.extend_from_slice(counts.as_bytes());
         }
         out.extend_from_slice(reply::END);
         Ok(())

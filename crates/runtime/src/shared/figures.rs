@@ -1,13 +1,12 @@
-//! What is counted and shown: workers' counters, the listener's numbers, prefixes, connections.
+//! What is counted and shown: workers' counters, the listener's numbers, connections.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use larder_store::{RelTime, StoreStats};
 
-use super::Shared;
 use super::cell::{Lendable, Number, Switch};
+use super::{Prefixes, Shared};
 use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
 use crate::tunables::Tunables;
 use crate::watch::Observers;
@@ -39,29 +38,8 @@ pub(crate) struct WorkerFace {
     pub(crate) buffers: Number,
     pub(crate) buffer_bytes: Number,
     /// `stats detail`, by prefix.
-    pub(crate) detail: Lendable<HashMap<Box<[u8]>, PrefixCounts>>,
+    pub(crate) prefixes: Lendable<Prefixes>,
 }
-
-/// What `stats detail dump` says of a prefix.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PrefixCounts {
-    pub(crate) gets: u64,
-    pub(crate) hits: u64,
-    pub(crate) sets: u64,
-    pub(crate) deletes: u64,
-}
-
-impl PrefixCounts {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.gets += other.gets;
-        self.hits += other.hits;
-        self.sets += other.sets;
-        self.deletes += other.deletes;
-    }
-}
-
-/// Prefixes that one worker counts; later ones are not counted.
-const PREFIXES_MAX: usize = 10_000;
 
 /// What `stats conns` and watchers are shown of a connection.
 pub(crate) struct ConnInfo {
@@ -128,6 +106,8 @@ pub(crate) struct Globals {
     pub(crate) listen_disabled_us: Number,
     pub(crate) tunables: Lendable<Tunables>,
     pub(crate) observers: Observers,
+    /// Prefixes that `stats detail` counts, over all workers.
+    pub(crate) prefixes: Number,
 }
 
 impl Globals {
@@ -141,6 +121,7 @@ impl Globals {
             listen_disabled_us: Number::default(),
             tunables: Lendable::new(tunables),
             observers: Observers::new(detail_enabled),
+            prefixes: Number::default(),
         }
     }
 }
@@ -197,38 +178,6 @@ impl Shared {
         };
         *baseline = Arc::new(new);
         true
-    }
-
-    /// Counts a command on a key for `stats detail`. A prefix beyond the most that are kept is not counted.
-    pub(crate) fn count_prefix(&self, worker: usize, prefix: &[u8], counts: PrefixCounts) {
-        let Some(mut detail) = self.workers[worker].detail.borrow() else {
-            return;
-        };
-        if let Some(sum) = detail.get_mut(prefix) {
-            sum.add(&counts);
-        } else if detail.len() < PREFIXES_MAX {
-            detail.insert(prefix.into(), counts);
-        }
-    }
-
-    /// `stats detail` over all workers. `None` if somebody is just counting.
-    pub(crate) fn prefixes(&self) -> Option<HashMap<Box<[u8]>, PrefixCounts>> {
-        let mut sums: HashMap<Box<[u8]>, PrefixCounts> = HashMap::new();
-        for worker in &self.workers {
-            for (prefix, counts) in worker.detail.borrow()?.iter() {
-                sums.entry(prefix.clone()).or_default().add(counts);
-            }
-        }
-        Some(sums)
-    }
-
-    /// Forgets what `stats detail` has counted.
-    pub(crate) fn clear_prefixes(&self) {
-        for worker in &self.workers {
-            if let Some(mut detail) = worker.detail.borrow() {
-                detail.clear();
-            }
-        }
     }
 
     /// Enters a connection for `stats conns`. For the listener, which may wait; workers only look.

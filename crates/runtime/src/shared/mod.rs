@@ -12,6 +12,7 @@
 mod cell;
 mod figures;
 mod pages;
+mod prefixes;
 
 use std::sync::{Arc, Weak};
 
@@ -20,7 +21,8 @@ use larder_store::{RelTime, Shard, Uniques};
 
 use cell::Guard;
 pub(crate) use cell::{Lendable, Number};
-pub(crate) use figures::{Baseline, ConnInfo, Globals, PrefixCounts, WorkerCounters, WorkerFace};
+pub(crate) use figures::{Baseline, ConnInfo, Globals, WorkerCounters, WorkerFace};
+pub(crate) use prefixes::{LateCounts, PrefixCounts, Prefixes};
 
 use crate::daemon::Stop;
 use crate::watch::Watchers;

@@ -10,7 +10,7 @@ use larder_protocol::text::{Stream, Streams};
 
 use super::{Entry, Watchers};
 use crate::clock::Clock;
-use crate::shared::{Number, Shared, WorkerCounters};
+use crate::shared::{LateCounts, Number, Shared, WorkerCounters};
 use crate::snapshot::Counter;
 
 /// A worker's journal. It belongs to that worker alone; what it has handed on is shared and unchanging.
@@ -24,6 +24,8 @@ pub(crate) struct Journal<'a> {
     lines: RefCell<Lines>,
     /// Bytes of batches that some watcher has not taken yet.
     on_their_way: Arc<Number>,
+    /// Counts of `stats detail` that are to be made at the end of the turn.
+    pub(crate) late_counts: LateCounts,
     /// The worker is to run its errands at the end of its turn: lines to hand over, and all else that does not come up in
     /// every turn. One flag for all, so that a turn looks at one.
     pub(crate) errands: Cell<bool>,
@@ -73,6 +75,7 @@ impl<'a> Journal<'a> {
             bytes_max,
             lines: RefCell::default(),
             on_their_way: Arc::default(),
+            late_counts: LateCounts::default(),
             errands: Cell::new(false),
         }
     }
