@@ -6,6 +6,8 @@
 
 mod dns;
 mod elasticache;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod file;
 
 use std::fmt;
@@ -21,10 +23,14 @@ use crate::node::{NodeError, NodeSpec};
 use crate::ring::{self, RingError};
 use dns::Name;
 use elasticache::Cluster;
+#[cfg(feature = "etcd")]
+use etcd::Keys;
 use file::File;
 
 pub use dns::Dns;
 pub use elasticache::{ElastiCache, Identity};
+#[cfg(feature = "etcd")]
+pub use etcd::Etcd;
 
 /// The nodes of a pool, each list whole and never empty.
 pub type NodeList = Arc<[NodeSpec]>;
@@ -42,6 +48,9 @@ pub enum Discovery {
     Dns(Dns),
     /// What a node of an ElastiCache cluster knows.
     ElastiCache(ElastiCache),
+    /// What etcd has under a prefix of keys.
+    #[cfg(feature = "etcd")]
+    Etcd(Etcd),
     /// The application's own, from whatever it knows. Lists that no ring can be made of are passed over.
     Channel(watch::Receiver<Vec<NodeSpec>>),
 }
@@ -100,6 +109,8 @@ impl Discovery {
             Self::File(path) => Source::File(File::open(path)?),
             Self::Dns(dns) => Source::Dns(Box::new(Name::new(dns)?)),
             Self::ElastiCache(settings) => Source::ElastiCache(Cluster::new(settings)),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(settings) => Source::Etcd(Box::new(Keys::new(settings)?)),
             Self::Channel(lists) => Source::Channel(lists),
         };
         let first = source.read().await?;
@@ -119,6 +130,8 @@ enum Source {
     File(File),
     Dns(Box<Name>),
     ElastiCache(Cluster),
+    #[cfg(feature = "etcd")]
+    Etcd(Box<Keys>),
     Channel(watch::Receiver<Vec<NodeSpec>>),
 }
 
@@ -128,6 +141,8 @@ impl fmt::Display for Source {
             Self::File(file) => file.fmt(f),
             Self::Dns(name) => name.fmt(f),
             Self::ElastiCache(cluster) => cluster.fmt(f),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(keys) => keys.fmt(f),
             Self::Channel(_) => f.write_str("the application's list"),
         }
     }
@@ -140,6 +155,8 @@ impl Source {
             Self::File(file) => file.read(),
             Self::Dns(name) => name.read().await,
             Self::ElastiCache(cluster) => cluster.read().await,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(keys) => keys.read().await,
             Self::Channel(lists) => Ok(lists.borrow_and_update().clone()),
         }
     }
@@ -150,6 +167,8 @@ impl Source {
             Self::File(file) => file.change().await,
             Self::Dns(name) => period(name.period()).await,
             Self::ElastiCache(cluster) => period(cluster.period()).await,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(keys) => keys.change().await,
             Self::Channel(lists) => lists.changed().await.is_ok(),
         }
     }
@@ -175,11 +194,16 @@ impl Source {
     }
 }
 
-/// Waits for about so long: clients that were started together must not ask together for ever.
+/// Waits for about so long.
 async fn period(period: Duration) -> bool {
-    let period = period.clamp(PERIOD_MIN, PERIOD_MAX);
-    tokio::time::sleep(period.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
+    tokio::time::sleep(about(period)).await;
     true
+}
+
+/// So long, give or take a tenth: clients that were started together must not ask together for ever.
+fn about(period: Duration) -> Duration {
+    let period = period.clamp(PERIOD_MIN, PERIOD_MAX);
+    period.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
 
 /// The list, if a ring can be made of it.

@@ -31,6 +31,8 @@ pub mod limits;
 mod node;
 mod ring;
 
+#[cfg(feature = "etcd")]
+pub use discovery::Etcd;
 pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};
 pub use node::{Address, NodeError, NodeSpec};
 pub use ring::{

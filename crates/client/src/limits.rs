@@ -46,3 +46,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest description of a cluster, in bytes: ElastiCache's own `config_size_max`.
 pub const CLUSTER_LEN_MAX: usize = 65_536;
+
+/// First wait before etcd is tried again; it doubles with each failure, up to the period.
+#[cfg(feature = "etcd")]
+pub const ETCD_WAIT: Duration = Duration::from_secs(1);

@@ -1,13 +1,13 @@
 //! Names in DNS, asked of a real server: dnsmasq.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use larder_client::{Discovery, DiscoveryError, Dns, NodeList};
 use tokio::sync::watch;
 
-use super::{PATIENCE, becomes, labels};
+use super::{PATIENCE, address, becomes, labels};
 
 const PERIOD: Duration = Duration::from_millis(20);
 
@@ -42,19 +42,6 @@ impl Drop for NameServer {
     fn drop(&mut self) {
         self.0.kill().expect("it was running");
         self.0.wait().expect("it ended");
-    }
-}
-
-/// An address of this machine's own network that only this test process uses, and a port that is free there.
-fn address() -> SocketAddr {
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    let ip = Ipv4Addr::new(127, 53, high, low);
-    loop {
-        let tcp = TcpListener::bind(SocketAddrV4::new(ip, 0)).expect("a port");
-        let address = tcp.local_addr().expect("an address");
-        if UdpSocket::bind(address).is_ok() {
-            return address;
-        }
     }
 }
 

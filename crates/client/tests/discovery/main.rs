@@ -2,8 +2,11 @@
 
 mod dns;
 mod elasticache;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod file;
 
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use larder_client::NodeList;
@@ -24,4 +27,17 @@ async fn becomes(lists: &mut watch::Receiver<NodeList>, expected: &[&str]) {
     reached
         .unwrap_or_else(|_| panic!("the list becomes {expected:?}"))
         .expect("it is followed");
+}
+
+/// An address of this machine's own network that only this test process uses, and a port that is free there.
+fn address() -> SocketAddr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 53, high, low);
+    loop {
+        let tcp = TcpListener::bind(SocketAddrV4::new(ip, 0)).expect("a port");
+        let address = tcp.local_addr().expect("an address");
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
