@@ -6,7 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod http;
 mod libmemcached;
+mod nginx;
+mod nutcracker;
+mod php_sessions;
 mod telnet;
 
 use std::time::Duration;
@@ -25,18 +29,29 @@ const VENV_PYTHON: &str = concat!(
     "/target/clients/venv/bin/python"
 );
 
-/// Runs a script of this folder, in this folder, with the server's host, port and process id behind it. The server
-/// is the script's own to stop and to end.
+/// Runs a script of this folder against a server of its own.
 fn round(interpreter: &[&str], script: &str) {
     let server = Server::larderd(&["-m", "64", "-t", "2"]);
+    round_on(&server, interpreter, script, &[]);
+}
+
+/// Runs a script in this folder, with the server's host, port and process id behind it, and then what more it needs. The
+/// server is the script's own to stop and to end.
+fn round_on(server: &Server, interpreter: &[&str], script: &str, more: &[&str]) {
     let (port, pid) = (server.addr().port().to_string(), server.pid().to_string());
     let (program, options) = interpreter.split_first().expect("an interpreter");
-    let args = [options, &[script, "127.0.0.1", &port, &pid]].concat();
+    let args = [options, &[script, "127.0.0.1", &port, &pid], more].concat();
     let said = Tool::check_in(FOLDER, program, &args, ROUND_MAX);
     assert!(
         said.contains("whole round done"),
         "{script} ended early:\n{said}"
     );
+}
+
+/// Stops a server, lets it go on, or ends it: `stop`, `resume`, `end`.
+fn tell(server: &Server, verb: &str) {
+    let pid = server.pid().to_string();
+    Tool::check_in(FOLDER, "./server", &[verb, &pid], ROUND_MAX);
 }
 
 fn python_round(script: &str) {

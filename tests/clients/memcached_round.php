@@ -1,5 +1,5 @@
 <?php
-// php-memcached makes its whole round, as the session store and cache of a PHP application would use it.
+// php-memcached makes its whole round, as the cache of a PHP application; its sessions have pages of their own.
 
 function same($got, $expected, string $what): void
 {
@@ -80,21 +80,30 @@ $quiet = client($host, $port, [Memcached::OPT_NO_BLOCK => true, Memcached::OPT_N
 $quiet->set('quiet', 'x');
 same($quiet->get('quiet'), 'x', 'get after a quiet set');
 
-// The session handler locks with add and stores with an exptime.
-ini_set('session.save_handler', 'memcached');
-ini_set('session.save_path', "$host:$port");
-ini_set('session.use_cookies', '0');
-ini_set('session.cache_limiter', '');
-// The extension's own choice is binary.
-foreach (['1', '0'] as $binary) {
-    ini_set('memcached.sess_binary_protocol', $binary);
-    session_id("larder-session-$binary");
-    session_start();
-    $_SESSION['user'] = 42;
-    session_write_close();
-    $_SESSION = [];
-    session_start();
-    same($_SESSION['user'] ?? null, 42, "the session read back, binary $binary");
-    session_destroy();
+
+function server(string $verb): void
+{
+    global $argv;
+    passthru("./server $verb " . escapeshellarg($argv[3]), $status);
+    same($status, 0, "./server $verb");
+}
+
+$c = client($host, $port, [Memcached::OPT_POLL_TIMEOUT => 20000]);
+$impatient = [
+    client($host, $port, [Memcached::OPT_POLL_TIMEOUT => 200]),
+    client($host, $port, [Memcached::OPT_POLL_TIMEOUT => 200, Memcached::OPT_BINARY_PROTOCOL => true]),
+];
+same($c->set('kept', 'x'), true, 'set');
+server('stop');
+foreach ($impatient as $m) {
+    same($m->get('kept'), false, 'get of a server that has stopped');
+    same($m->getResultCode() === Memcached::RES_NOTFOUND, false, 'a miss of a server that has stopped');
+}
+server('resume');
+same($c->get('kept'), 'x', 'get of a server that goes on');
+server('end');
+foreach ([$c, ...$impatient] as $m) {
+    same($m->get('kept'), false, 'get of a server that is gone');
+    same($m->getResultCode() === Memcached::RES_NOTFOUND, false, 'a miss of a server that is gone');
 }
 echo "whole round done\n";
