@@ -81,6 +81,7 @@ impl Shard {
             }
             let found = self.slab.add_page(class, now)
                 || self.reap()
+                || self.limit_orphans()
                 || self.config.evictions && (self.make_room(class, now) || self.revoke_slowest())
                 || self.revoke_stalled_pendings(now);
             if !found {

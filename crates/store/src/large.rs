@@ -312,9 +312,10 @@ impl Shard {
         true
     }
 
-    /// Values that only their readers still know may take half of the shard, no more.
-    pub(crate) fn limit_orphans(&mut self) {
+    /// Where a write is short of memory, values that only their readers still know may take half of the shard, no more.
+    /// False if they do not.
+    pub(crate) fn limit_orphans(&mut self) -> bool {
         let limit = (self.slab.grant * self.slab.pages.page_bytes / 2) as u64;
-        while self.tallies.orphan_bytes > limit && self.revoke_slowest() {}
+        self.tallies.orphan_bytes > limit && self.revoke_slowest()
     }
 }

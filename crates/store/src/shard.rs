@@ -418,7 +418,6 @@ impl Shard {
         if item.pinned() {
             self.tallies.orphan_bytes += u64::from(item.value_len());
             ItemMut(self.slab.pages.chunk_mut(id)).set_orphan();
-            self.limit_orphans();
         } else {
             self.free_item(id);
         }

@@ -1,0 +1,107 @@
+//! Large values that are being read when they are replaced or deleted: their readers see them to the end, unless a write
+//! needs the memory.
+
+use larder_store::{
+    Hint, KeyHasher, Moment, Pin, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques,
+    Value,
+};
+
+const PAGES: usize = 16;
+const PAGE: usize = 64 << 10;
+/// Bytes of a value: more than half of the shard.
+const LEN: usize = 10 * PAGE;
+
+struct Zero;
+
+impl Uniques for Zero {
+    fn next(&self) -> u64 {
+        0
+    }
+}
+
+struct Store {
+    shard: Shard,
+    hasher: KeyHasher,
+}
+
+impl Store {
+    fn new() -> Self {
+        let config = ShardConfig {
+            page_bytes: PAGE,
+            ..ShardConfig::default()
+        };
+        let hasher = KeyHasher::with_seed(1);
+        let mut shard = Shard::new(config, hasher.clone());
+        shard.grant(PAGES);
+        Self { shard, hasher }
+    }
+
+    fn set(&mut self, key: &[u8]) -> Stored {
+        let mut pending = self.shard.begin(LEN as u32);
+        for slice in [7; LEN].chunks(PAGE) {
+            if self.shard.append(&mut pending, slice, 1).is_err() {
+                self.shard.abandon(pending);
+                return Stored::NoMemory;
+            }
+        }
+        let request = StoreRequest {
+            verb: StoreVerb::Set,
+            key,
+            flags: 0,
+            exptime: 0,
+        };
+        let at = Moment {
+            now: 1,
+            uniques: &Zero,
+        };
+        let (hash, value) = (self.hasher.hash(key), Value::Arrived(pending));
+        self.shard.store(hash, Hint::NONE, &request, value, at)
+    }
+
+    fn delete(&mut self, key: &[u8]) {
+        self.shard.delete(self.hasher.hash(key), key, 0, 1);
+        assert_eq!(self.shard.check(), Ok(()));
+    }
+
+    fn pin(&mut self, key: &[u8]) -> Pin {
+        let hash = self.hasher.hash(key);
+        let found = self.shard.get::<0>(hash, Hint::NONE, key, 1);
+        let Some(Err(place)) = found else {
+            panic!("a large value is there");
+        };
+        self.shard.pin(place, 1).expect("a pin")
+    }
+}
+
+#[test]
+fn a_deleted_value_is_read_to_its_end() {
+    let mut store = Store::new();
+    assert_eq!(store.set(b"key"), Stored::Stored(0));
+    let mut pin = store.pin(b"key");
+    store.delete(b"key");
+    let mut read = Vec::new();
+    while pin.remaining() > 0 {
+        let slice = store.shard.read(&mut pin, &mut read, PAGE, 1);
+        slice.expect("nobody needs the memory");
+    }
+    assert!(read == [7; LEN]);
+    store.shard.unpin(pin);
+    assert_eq!(store.shard.check(), Ok(()));
+}
+
+#[test]
+fn a_deleted_value_gives_way_to_a_write() {
+    let mut store = Store::new();
+    assert_eq!(store.set(b"key"), Stored::Stored(0));
+    let mut pin = store.pin(b"key");
+    store.delete(b"key");
+    assert_eq!(store.set(b"other"), Stored::Stored(0));
+    assert!(
+        store
+            .shard
+            .read(&mut pin, &mut Vec::new(), PAGE, 1)
+            .is_err()
+    );
+    store.shard.unpin(pin);
+    assert_eq!(store.shard.check(), Ok(()));
+}
