@@ -220,6 +220,36 @@ fn crates_import_only_what_they_may() {
     none(&faults);
 }
 
+/// The fuzz targets have a lock file of their own, which nobody thinks of when a crate gets a new dependency.
+#[test]
+fn fuzz_targets_lock_what_crates_depend_on() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("a file of ours");
+    let locked = read("fuzz/Cargo.lock");
+    let mut faults = Vec::new();
+    for crate_name in ["protocol", "store", "runtime"] {
+        let manifest = read(&format!("crates/{crate_name}/Cargo.toml"));
+        let wanted = manifest
+            .lines()
+            .skip_while(|line| *line != "[dependencies]");
+        let wanted = wanted.skip(1).take_while(|line| !line.starts_with('['));
+        let names = wanted.filter(|line| line.starts_with(char::is_alphabetic));
+        let block = locked
+            .split("\n\n")
+            .find_map(|block| block.split_once(&format!("name = \"larder-{crate_name}\"\n")));
+        let (_, block) = block.expect("the crate is locked");
+        for name in names.filter_map(|line| line.split([' ', '.', '=']).next()) {
+            if !block.contains(&format!("\"{name}\"")) {
+                let mend =
+                    "cargo check --manifest-path fuzz/Cargo.toml, and commit fuzz/Cargo.lock";
+                faults.push(format!(
+                    "larder-{crate_name}'s {name} is not locked: {mend}"
+                ));
+            }
+        }
+    }
+    none(&faults);
+}
+
 #[test]
 fn one_file_each() {
     let sources = sources();

@@ -19,6 +19,8 @@ mod conn;
 mod daemon;
 mod event_loop;
 mod execute;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 mod limits;
 mod listener;
 mod quota;

@@ -1,0 +1,276 @@
+//! Connections without sockets, threads and a clock: for tests and fuzz targets of what whole connections are answered.
+//!
+//! A [`Harness`] is one worker's side of a server, driven by hand: the same input and the same time give the same replies
+//! in every process. A [`Client`] is what a worker keeps of a connection: its session, and the input that is not done with.
+
+use std::cell::Cell;
+use std::io;
+
+use larder_store::{KeyHasher, RelTime, Shard, ShardConfig};
+
+use crate::clock::Clock;
+use crate::config::{Config, Protocol};
+use crate::daemon::{Daemon, EmitRow, StatsGroup};
+use crate::event_loop::EventLoop;
+use crate::execute::{Pause, Session, Turn};
+use crate::limits::STEP_BUDGET;
+use crate::shared::{Globals, Shared};
+use crate::snapshot::Snapshot;
+use crate::tunables::Tunables;
+use crate::watch::Journal;
+
+/// The Unix time at which every harness starts.
+pub const UNIX_START: i64 = 1_700_000_000;
+
+/// The second, of those that exptimes are told in, at which it starts.
+pub const SECOND_START: u32 = 2;
+
+/// What keys are hashed with: the same in every process.
+const SEED: u64 = 7;
+
+/// One worker's side of a server.
+pub struct Harness {
+    config: Config,
+    shard_config: ShardConfig,
+    shared: Shared,
+    hasher: KeyHasher,
+    clock: Clock,
+    now: RelTime,
+    event_loop: EventLoop,
+}
+
+/// A connection, but for its socket.
+pub struct Client {
+    session: Session,
+    input: Vec<u8>,
+    closed: bool,
+}
+
+/// A daemon that has nothing to tell.
+struct Silent;
+
+impl Daemon for Silent {
+    fn version(&self) -> &str {
+        "1.6.45"
+    }
+    fn stats(&self, _: StatsGroup, _: &Snapshot, _: &mut EmitRow<'_>) {}
+    fn set_verbosity(&self, _: u32) {}
+}
+
+impl Harness {
+    /// A server with this many shards, `memory_limit` bytes for all of them, and memcached's settings.
+    ///
+    /// # Errors
+    /// The system's, when there is no descriptor left.
+    pub fn new(shards: usize, memory_limit: u64) -> io::Result<Self> {
+        let config = config(shards, memory_limit);
+        let (shard_config, hasher) = (config.shard(), KeyHasher::with_seed(SEED));
+        let shards = (0..shards).map(|_| Shard::new(shard_config, hasher.clone()));
+        let globals = Globals::new(config.detail_enabled, config.tunables);
+        let shared = Shared::new(
+            shards.collect(),
+            memory_limit,
+            shard_config.page_bytes,
+            globals,
+        );
+        Ok(Self {
+            config,
+            shard_config,
+            shared,
+            hasher,
+            clock: Clock::started_at(UNIX_START),
+            now: SECOND_START,
+            event_loop: EventLoop::new()?,
+        })
+    }
+
+    /// A new connection, of which the first byte tells the protocol.
+    pub fn connect(&self) -> Client {
+        Client {
+            session: Session::new(Protocol::Negotiated, -1),
+            input: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Lets time go by, and the shards keep their house.
+    pub fn pass(&mut self, seconds: u32) {
+        self.now += seconds;
+        self.shared.flush_if_due(self.now);
+        let (shared, now) = (&self.shared, self.now);
+        for index in 0..shared.shards() {
+            let mut events = Vec::new();
+            while shared.keep_house(index, STEP_BUDGET, now, &mut events) {}
+        }
+    }
+
+    /// Gives a connection more input, and returns its replies when it waits for more. A closed one takes nothing.
+    pub fn feed(&self, client: &mut Client, bytes: &[u8]) -> Vec<u8> {
+        let (mut replies, mut goes_on) = self.turn(client, bytes);
+        while goes_on {
+            let (more, again) = self.turn(client, &[]);
+            replies.extend(more);
+            goes_on = again;
+        }
+        replies
+    }
+
+    /// [`Self::feed`] while another worker has this shard, which it gives back before the connection's second turn.
+    pub fn feed_beside(&self, client: &mut Client, bytes: &[u8], shard: usize) -> Vec<u8> {
+        let taken = self.shared.borrow(shard);
+        let (mut replies, goes_on) = self.turn(client, bytes);
+        drop(taken);
+        if goes_on {
+            replies.extend(self.feed(client, &[]));
+        }
+        replies
+    }
+
+    /// One turn of a connection: what it is answered, and whether it goes on without more input. A worker sends what there
+    /// is before that, so a client that does not read stays where it is.
+    pub fn turn(&self, client: &mut Client, bytes: &[u8]) -> (Vec<u8>, bool) {
+        let mut replies = Vec::new();
+        if client.closed {
+            return (replies, false);
+        }
+        client.input.extend_from_slice(bytes);
+        let counters = &self.shared.workers[0].counters;
+        let bytes_max = self.config.worker_buffer_bytes;
+        let journal = Journal::new(0, self.event_loop.waker(), counters, bytes_max);
+        let turn = Turn {
+            shared: &self.shared,
+            config: &self.config,
+            daemon: &Silent,
+            shard_config: &self.shard_config,
+            hasher: &self.hasher,
+            clock: &self.clock,
+            counters,
+            journal: &journal,
+            worker: 0,
+            now: self.now,
+            cfd: Cell::new(-1),
+        };
+        let (used, pause) = turn.run(&mut client.session, &client.input, &mut replies);
+        client.input.drain(..used);
+        let goes_on = match pause {
+            Pause::Input | Pause::Memory => false,
+            Pause::Yield | Pause::Taken | Pause::Output | Pause::Watch => true,
+            Pause::Close(_) => {
+                client.closed = true;
+                false
+            }
+        };
+        (replies, goes_on)
+    }
+
+    /// Ends a connection, which gives back what it holds.
+    pub fn close(&self, client: Client) {
+        let shards = self.shared.shards();
+        let shard_of = |key: &[u8]| self.hasher.hash(key).shard(shards);
+        let mut holding = client.session.into_holding(shard_of);
+        while let Some(held) = holding {
+            holding = held.give_back(&self.shared);
+        }
+    }
+
+    /// Says what is wrong with the shards, if anything is.
+    ///
+    /// # Errors
+    /// The first inconsistency found, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let shards = 0..self.shared.shards();
+        let mut lent = shards.filter_map(|index| self.shared.borrow(index));
+        lent.try_for_each(|lent| lent.shard.check())
+    }
+}
+
+impl Client {
+    /// Whether the server has closed it.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+/// memcached's settings, as far as commands are concerned.
+fn config(threads: usize, memory_limit: u64) -> Config {
+    Config {
+        endpoints: Vec::new(),
+        backlog: 1024,
+        threads,
+        memory_limit,
+        item_size_max: 1 << 20,
+        evictions: true,
+        cas: true,
+        conn_limit: 1024,
+        maxconns_fast: true,
+        requests_per_turn: 20,
+        idle_timeout_s: 0,
+        flush_enabled: true,
+        dump_enabled: true,
+        watch_enabled: true,
+        watcher_buffer_bytes: 256 << 10,
+        worker_buffer_bytes: 64 << 10,
+        shutdown_enabled: false,
+        slab_reassign: true,
+        lru_maintainer: true,
+        tunables: Tunables::default(),
+        track_sizes: true,
+        detail_enabled: false,
+        prefix_delimiter: b':',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_in_pieces() {
+        let mut harness = Harness::new(2, 64 << 20).expect("a descriptor");
+        let mut client = harness.connect();
+        let input = b"set a 0 10 5\r\nhello\r\nget a b\r\nincr a 1\r\n";
+        let replies: Vec<u8> = input
+            .iter()
+            .flat_map(|byte| harness.feed(&mut client, &[*byte]))
+            .collect();
+        let expected = b"STORED\r\nVALUE a 0 5\r\nhello\r\nEND\r\n\
+            CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+        assert_eq!(
+            replies.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+        harness.pass(10);
+        assert_eq!(harness.feed(&mut client, b"get a\r\n"), b"END\r\n");
+        assert_eq!(harness.feed(&mut client, b"quit\r\n"), b"");
+        assert!(client.is_closed());
+        harness.close(client);
+        assert_eq!(harness.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_shard_that_is_taken() {
+        let harness = Harness::new(1, 64 << 20).expect("a descriptor");
+        let mut client = harness.connect();
+        let replies = harness.feed_beside(&mut client, b"set a 0 0 1\r\n1\r\nincr a 1\r\n", 0);
+        assert_eq!(replies, b"STORED\r\n2\r\n");
+    }
+
+    #[test]
+    fn a_large_value_of_two_connections_that_leave() {
+        let harness = Harness::new(1, 64 << 20).expect("a descriptor");
+        let mut one = harness.connect();
+        let large = vec![b'v'; 500_000];
+        let head = b"set large 0 0 500000\r\n";
+        harness.feed(&mut one, &[head, &large[..], b"\r\n"].concat());
+        let got = harness.feed(&mut one, b"get large\r\n");
+        assert_eq!(
+            got.len(),
+            b"VALUE large 0 500000\r\n".len() + 500_000 + b"\r\nEND\r\n".len()
+        );
+        let mut other = harness.connect();
+        harness.feed(&mut other, &[head, &large[..100_000]].concat());
+        harness.close(other);
+        harness.close(one);
+        assert_eq!(harness.check(), Ok(()));
+    }
+}
