@@ -1,12 +1,13 @@
 //! Many memcached nodes as one pool.
 //!
 //! *Job.* Say on which node a key lives, the way the clients of other languages say it, so that a mixed fleet shares
-//! one pool: [`Ring`].
+//! one pool: [`Ring`]. Ask that node, and keep asking the others when it is gone: [`Client`].
 //!
 //! *Owns* the node list ([`NodeSpec`]), how it is followed ([`Discovery`]), and the rules of distribution
 //! ([`Distribution`]).
 //!
-//! *Never* moves a key because a node fails: only a changed node list changes the ring.
+//! *Never* moves a key because a node fails: only a changed node list changes the ring. Never gives one caller's reply
+//! to another, never shows an error as a miss.
 //!
 //! ```
 //! use larder_client::{Distribution, NodeSpec, Ring};
@@ -20,22 +21,64 @@
 //! println!("{}", nodes[index]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Reading and writing:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), larder_client::BuildError> {
+//! use std::time::Duration;
+//! use larder_client::{Client, Error, Ttl};
+//!
+//! let cache = Client::connect("memcache://10.0.0.1,10.0.0.2,10.0.0.3:11311;name=c?timeout_ms=100")?;
+//! match cache.get("user:7").await {
+//!     Ok(Some(value)) => println!("{:?}", value.data),
+//!     Ok(None) => drop(cache.set("user:7", "Ada", Ttl::After(Duration::from_secs(300))).await),
+//!     Err(Error::NodeDown { node, .. }) => println!("{node} is away; its keys stay its keys"),
+//!     Err(error) => println!("{error}"),
+//! }
+//! for (key, result) in cache.get_many(["user:7", "user:8"]).await {
+//!     println!("{key:?}: {result:?}"); // found, not there, or the error with its node
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+mod budget;
+mod client;
+mod conn;
 mod discovery;
+mod error;
+mod gutter;
+mod join;
 pub mod limits;
+mod live;
+mod many;
 mod node;
+mod observe;
+mod pool;
 mod ring;
+mod settings;
+mod ttl;
+mod value;
+mod wire;
 
+pub use client::{BuildError, Builder, Client, NodeResult, NodeStatus};
 #[cfg(feature = "etcd")]
 pub use discovery::Etcd;
 pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};
+pub use error::Error;
+pub use live::NodeState;
+pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};
+pub use observe::{CallOutcome, Observer};
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,
     RingError, Routing,
 };
+pub use ttl::Ttl;
+pub use value::{CasUnique, IntoBytes, Stored, Value};

@@ -50,3 +50,27 @@ pub const CLUSTER_LEN_MAX: usize = 65_536;
 /// First wait before etcd is tried again; it doubles with each failure, up to the period.
 #[cfg(feature = "etcd")]
 pub const ETCD_WAIT: Duration = Duration::from_secs(1);
+/// Values up to this many bytes are copied out of the input; larger ones are handed on as they lie. A small value must
+/// not keep the whole read that brought it.
+pub const VALUE_COPY_MAX: usize = 4096;
+
+/// Bytes that wait to be written on one connection, beyond which no more requests are taken for it.
+pub const OUT_HIGH: usize = 1 << 20;
+
+/// Requests taken at once before they are written.
+pub const REQUESTS_A_TURN: usize = 128;
+
+/// Least room for one read, in bytes.
+pub const READ_MIN: usize = 16 << 10;
+
+/// Most room for one read, in bytes: a large value gets its memory as it comes.
+pub const READ_MAX: usize = 1 << 20;
+
+/// Most keys of which a node remembers that a write has no known end. Beyond them the node is flushed.
+pub const JOURNAL_KEYS_MAX: usize = 65_536;
+
+/// Most commands of one request; more are several requests, side by side.
+pub const COMMANDS_MAX: usize = 1000;
+
+/// Longest value that is sent, in bytes: what memcached's largest `-I` takes.
+pub const VALUE_LEN_MAX: usize = 1 << 30;

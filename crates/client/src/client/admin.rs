@@ -1,0 +1,88 @@
+//! Commands for every node of the pool.
+
+use std::sync::Arc;
+
+use super::{Client, odd};
+use crate::error::Error;
+use crate::join::join_all;
+use crate::live::NodeState;
+use crate::wire::{Admin, Answer};
+
+/// What one node said.
+pub type NodeResult<T> = (String, Result<T, Error>);
+
+/// How a node stands with this client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// The node's name, else its address.
+    pub node: String,
+    /// Whether it is asked.
+    pub state: NodeState,
+    /// Requests that wait for its reply.
+    pub in_flight: usize,
+}
+
+impl Client {
+    /// Empties every node.
+    pub async fn flush(&self) -> Vec<NodeResult<()>> {
+        self.ask_nodes(Admin::Flush, |answer| match answer {
+            Answer::Done(_) => Some(()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The version that each node says.
+    pub async fn versions(&self) -> Vec<NodeResult<String>> {
+        self.ask_nodes(Admin::Version, |answer| match answer {
+            Answer::Text(version) => Some(version),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The rows of `stats`, or of one of its groups such as `items`; "" for the general ones.
+    pub async fn stats(&self, group: &str) -> Vec<NodeResult<Vec<(String, String)>>> {
+        // A group's name is a few words; anything else would begin another command.
+        let group: String = group.chars().filter(|c| !c.is_control()).collect();
+        self.ask_nodes(Admin::Stats(group), |answer| match answer {
+            Answer::Rows(rows) => Some(rows),
+            Answer::Done(_) => Some(Vec::new()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// How each node stands with this client.
+    #[must_use]
+    pub fn node_states(&self) -> Vec<NodeStatus> {
+        let pool = self.inner.pool.load();
+        let status = pool.nodes.iter().map(|node| NodeStatus {
+            node: node.label.to_string(),
+            state: node.state(),
+            in_flight: node.in_flight(),
+        });
+        status.collect()
+    }
+
+    async fn ask_nodes<T>(
+        &self,
+        admin: Admin,
+        judge: impl Fn(Answer) -> Option<T>,
+    ) -> Vec<NodeResult<T>> {
+        let pool = self.inner.pool.load_full();
+        let asked = pool.nodes.iter().map(|node| {
+            let (node, admin) = (Arc::clone(node), &admin);
+            async move { (node.label.to_string(), node.ask_node(admin).await) }
+        });
+        let results = join_all(asked.collect()).await.into_iter();
+        let judged = results.map(|(node, answer)| {
+            let result = answer.and_then(|answer| {
+                let said = format!("{answer:?}");
+                judge(answer).ok_or_else(|| odd(&said))
+            });
+            (node, result)
+        });
+        judged.collect()
+    }
+}

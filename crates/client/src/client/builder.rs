@@ -1,0 +1,206 @@
+//! How a client is made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+
+use super::{Client, Inner, url};
+use crate::conn::Credentials;
+use crate::conn::transport::Sockets;
+use crate::gutter::Gutter;
+use crate::node::{NodeError, NodeSpec};
+use crate::observe::Observer;
+use crate::pool::Pool;
+use crate::ring::{Distribution, DistributionError, RingError, Routing};
+use crate::settings::Settings;
+
+/// Why no client can be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A node's description is wrong.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// No ring can be made of the nodes.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// There is no such rule of distribution.
+    #[error(transparent)]
+    Distribution(#[from] DistributionError),
+    /// The URL is not one, or has something in it that is not known.
+    #[error("{0}")]
+    Url(String),
+}
+
+/// A client's settings before there is a client.
+pub struct Builder {
+    nodes: Vec<NodeSpec>,
+    routing: Option<Routing>,
+    gutter: Option<(Vec<NodeSpec>, Duration)>,
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// Settings as they are without any: the common ring, 200 ms to connect, 300 ms for a call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            routing: None,
+            gutter: None,
+            settings: Settings::new(Arc::new(Sockets)),
+        }
+    }
+
+    /// Takes nodes and settings from a URL: `memcache://[user:password@]node,node…[?name=value&…]`.
+    ///
+    /// A node is what [`NodeSpec`] reads, a socket's path too (`memcache:///run/cache.sock`). The names are `dist` (a
+    /// distribution's name), `timeout_ms`, `connect_timeout_ms` and `conns` (connections to each node). Bytes of the user
+    /// and the password that mean something in a URL are written as `%` and two hexadecimal digits.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn url(self, url: &str) -> Result<Self, BuildError> {
+        url::apply(self, url)
+    }
+
+    /// The nodes, in an order that counts for some distributions.
+    #[must_use]
+    pub fn nodes(mut self, nodes: impl IntoIterator<Item = NodeSpec>) -> Self {
+        self.nodes = nodes.into_iter().collect();
+        self
+    }
+
+    /// How keys find their node. [`Distribution::Ketama`], the common ring, if it is not said.
+    #[must_use]
+    pub fn routing(mut self, routing: Routing) -> Self {
+        self.routing = Some(routing);
+        self
+    }
+
+    /// Nodes that stand in for those that are away, and how long what is stored there may live: some tens of seconds.
+    /// Nothing else ever stands in for a node. Counts, CAS and conditional stores are not taken there: they would fork.
+    #[must_use]
+    pub fn gutter(mut self, nodes: impl IntoIterator<Item = NodeSpec>, ttl_cap: Duration) -> Self {
+        self.gutter = Some((nodes.into_iter().collect(), ttl_cap));
+        self
+    }
+
+    /// The longest that a call waits for one node, connecting included; 300 ms if it is not said. A node that was not
+    /// asked since it failed costs no waiting at all.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.settings.call_timeout = limit;
+        self
+    }
+
+    /// The longest that connecting takes; 200 ms if it is not said.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.settings.connect_timeout = limit;
+        self
+    }
+
+    /// Requests that may wait for one node's replies; 4096 if it is not said. Beyond them calls fail at once.
+    #[must_use]
+    pub fn in_flight_max(mut self, count: usize) -> Self {
+        self.settings.in_flight_max = count.clamp(1, IN_FLIGHT_LIMIT);
+        self
+    }
+
+    /// Connections to each node; one if it is not said, which serves any number of tasks. A key always goes over the
+    /// same one.
+    #[must_use]
+    pub fn conns_per_node(mut self, count: usize) -> Self {
+        self.settings.conns_per_node = count.clamp(1, CONNS_LIMIT);
+        self
+    }
+
+    /// A user and a password for every node.
+    #[must_use]
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.settings.credentials = Some(Credentials {
+            user: user.into(),
+            password: password.into(),
+        });
+        self
+    }
+
+    /// Who hears what happens.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.settings.observer = Some(observer);
+        self
+    }
+
+    /// How long a node that answers again is left alone before it serves, if writes to it have no known end; 1 s if it
+    /// is not said. It is the time for which a write in its buffers may stand there after it answers again.
+    #[must_use]
+    pub fn settle(mut self, wait: Duration) -> Self {
+        self.settings.settle = wait;
+        self
+    }
+
+    /// How many keys without a known end are remembered for each node; beyond them the node is flushed before it serves.
+    #[must_use]
+    pub fn journal_keys_max(mut self, count: usize) -> Self {
+        self.settings.journal_keys_max = count;
+        self
+    }
+
+    /// The shortest and the longest wait between probes of a node that is down; 1 s and 30 s if it is not said.
+    #[must_use]
+    pub fn probe_waits(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.patience.wait_first = first;
+        self.settings.patience.wait_max = longest.max(first);
+        self
+    }
+
+    pub(super) fn distribution(self, distribution: Distribution) -> Self {
+        self.routing(Routing::new(distribution))
+    }
+
+    /// The client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// No ring can be made of the nodes.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let settings = Arc::new(self.settings);
+        let routing = self
+            .routing
+            .unwrap_or_else(|| Routing::new(Distribution::Ketama));
+        let gutter = match self.gutter {
+            None => None,
+            Some((nodes, ttl_cap)) => {
+                let pool = Pool::new(&nodes, &routing, &settings, None, None)?;
+                Some(Arc::new(Gutter {
+                    ring: pool.ring,
+                    nodes: pool.nodes,
+                    ttl_cap,
+                }))
+            }
+        };
+        let pool = Pool::new(&self.nodes, &routing, &settings, gutter.as_ref(), None)?;
+        Ok(Client {
+            inner: Arc::new(Inner {
+                settings,
+                routing,
+                gutter,
+                pool: ArcSwap::from_pointee(pool),
+            }),
+        })
+    }
+}
+
+/// More connections to one node only take from each other's pipelines.
+const CONNS_LIMIT: usize = 64;
+/// Far beyond what one node answers within any sensible timeout.
+const IN_FLIGHT_LIMIT: usize = 1 << 20;

@@ -1,0 +1,105 @@
+//! The first words on a connection: who we are, and what the server speaks.
+//!
+//! Both are sent in one write. Their answers prove besides that a memcached server is at the other end: a connection on
+//! which anything else comes back is of no use.
+
+use bytes::{Buf, BytesMut};
+use larder_protocol::client::{Code, Expect, Reply, ServerError, Step, decode, meta, request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Fault;
+use super::transport::Stream;
+use crate::wire::Dialect;
+
+/// A user and a password for servers that ask for them.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({}, …)", self.user)
+    }
+}
+
+/// Asked for with `mg`, to see whether the server knows that command. Nobody stores it.
+const PROBE_KEY: &[u8] = b"larder:hello";
+const PROBE_OPAQUE: u32 = 1_481_616;
+
+/// Says who we are, and finds out which dialect the server speaks.
+pub(crate) async fn greet(
+    stream: &mut Box<dyn Stream>,
+    credentials: Option<&Credentials>,
+) -> Result<Dialect, Fault> {
+    let mut out = Vec::new();
+    if let Some(Credentials { user, password }) = credentials {
+        request::authenticate(&mut out, user, password);
+    }
+    meta::Get {
+        key: PROBE_KEY,
+        opaque: PROBE_OPAQUE,
+        no_value: true,
+        ..meta::Get::default()
+    }
+    .encode(&mut out);
+    let io = |error: std::io::Error| Fault::hard(format!("the connection ended: {error}"));
+    stream.write_all(&out).await.map_err(io)?;
+    stream.flush().await.map_err(io)?;
+    let mut input = BytesMut::new();
+    if credentials.is_some() {
+        let verdict = read(stream, &mut input, Expect::Store, |reply| match reply {
+            Reply::Stored => Ok(()),
+            other => Err(refusal(other, "the user and password were refused")),
+        });
+        verdict.await?;
+    }
+    read(stream, &mut input, Expect::Meta, |reply| match reply {
+        Reply::Meta {
+            code: Code::En | Code::Hd,
+            flags,
+            ..
+        } if flags.is_for(PROBE_OPAQUE) => Ok(Dialect::Meta),
+        Reply::Error(ServerError::Unknown(b"")) => Ok(Dialect::Classic),
+        other => Err(refusal(other, "the server takes no commands from us")),
+    })
+    .await
+}
+
+fn refusal(reply: Reply<'_>, what: &str) -> Fault {
+    match reply {
+        Reply::Error(
+            ServerError::Unknown(text) | ServerError::Client(text) | ServerError::Server(text),
+        ) => Fault::hard(format!("{what}: {}", text.escape_ascii())),
+        _ => Fault::hard("not a memcached server: it answers what was not asked"),
+    }
+}
+
+/// Reads one reply and judges it.
+async fn read<T>(
+    stream: &mut Box<dyn Stream>,
+    input: &mut BytesMut,
+    expect: Expect,
+    judge: impl Fn(Reply<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    loop {
+        match decode(input, expect).map_err(|broken| Fault::broken(&broken))? {
+            Step::Complete { len, reply } => {
+                let verdict = judge(reply)?;
+                input.advance(len);
+                return Ok(verdict);
+            }
+            Step::Incomplete { .. } => {
+                let read = stream.read_buf(input).await;
+                match read {
+                    Ok(0) => return Err(Fault::hard("the server closed the connection")),
+                    Ok(_) => {}
+                    Err(error) => {
+                        return Err(Fault::hard(format!("the connection ended: {error}")));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Calls that are dropped in the middle: whatever reply comes later meets nobody, and every reply that is seen is for the
+//! key that was asked.
+
+use std::future::Future;
+use std::time::Duration;
+
+use larder_client::{Client, Error, Ttl};
+use tokio::task::{JoinSet, yield_now};
+
+use crate::server::{Kind, Server};
+
+/// Calls for each kind of server.
+const CALLS: u64 = 500_000;
+const TASKS: u64 = 32;
+const KEYS: u64 = 512;
+
+/// What was seen.
+#[derive(Default)]
+struct Seen {
+    answered: u64,
+    dropped: u64,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_million_dropped_calls_to_memcached() {
+    dropped_calls(Kind::Memcached).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_million_dropped_calls_to_larderd() {
+    dropped_calls(Kind::Larderd).await;
+}
+
+async fn dropped_calls(kind: Kind) {
+    let servers: Vec<Server> = (0..2).map(|_| Server::start(kind, &[])).collect();
+    let client = Client::builder()
+        .nodes(servers.iter().map(Server::node))
+        .timeout(Duration::from_secs(30))
+        .connect_timeout(Duration::from_secs(30))
+        .build()
+        .expect("a client");
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        tasks.spawn(call_and_drop(client.clone(), task));
+    }
+    let mut all = Seen::default();
+    while let Some(seen) = tasks.join_next().await {
+        let seen = seen.expect("a task without a fault");
+        all.answered += seen.answered;
+        all.dropped += seen.dropped;
+    }
+    assert_eq!(all.answered + all.dropped, CALLS);
+    assert!(
+        all.answered > CALLS / 20,
+        "some are awaited: {}",
+        all.answered
+    );
+    assert!(
+        all.dropped > CALLS / 20,
+        "some are dropped: {}",
+        all.dropped
+    );
+    for key in 0..KEYS {
+        check(key, client.get(name(key)).await.expect("still in order"));
+    }
+    assert!(client.node_states().iter().all(|node| node.in_flight == 0));
+}
+
+async fn call_and_drop(client: Client, task: u64) -> Seen {
+    let mut random = task.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut seen = Seen::default();
+    for _ in 0..CALLS / TASKS {
+        // xorshift64
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let key = (random >> 8) % KEYS;
+        let patience = (random >> 32) % 8;
+        let outcome = match random % 4 {
+            0 => or_dropped(patience, set(&client, key)).await,
+            1 => or_dropped(patience, get_some(&client, key)).await,
+            _ => or_dropped(patience, get(&client, key)).await,
+        };
+        match outcome {
+            Some(result) => {
+                result.expect("nothing fails here");
+                seen.answered += 1;
+            }
+            None => seen.dropped += 1,
+        }
+    }
+    seen
+}
+
+/// The call's result, unless it takes more than some turns of the runtime: then it is dropped where it stands.
+async fn or_dropped<T>(turns: u64, call: impl Future<Output = T>) -> Option<T> {
+    let patience = async {
+        for _ in 0..turns {
+            yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        result = call => Some(result),
+        () = patience => None,
+    }
+}
+
+fn name(key: u64) -> String {
+    format!("key:{key}")
+}
+
+/// A value that says whose it is, of a length of its own.
+fn value(key: u64) -> String {
+    let name = name(key);
+    name.repeat(usize::try_from(key % 50 * key % 30 + 1).expect("small"))
+}
+
+fn check(key: u64, found: Option<larder_client::Value>) {
+    if let Some(found) = found {
+        assert!(
+            found.data == value(key),
+            "{} has {:?}",
+            name(key),
+            found.data
+        );
+    }
+}
+
+async fn set(client: &Client, key: u64) -> Result<(), Error> {
+    client.set(name(key), value(key), Ttl::Never).await
+}
+
+async fn get(client: &Client, key: u64) -> Result<(), Error> {
+    client.get(name(key)).await.map(|found| check(key, found))
+}
+
+async fn get_some(client: &Client, key: u64) -> Result<(), Error> {
+    let keys: Vec<u64> = (0..5).map(|i| (key + i * 7) % KEYS).collect();
+    let found = client.get_many(keys.iter().map(|key| name(*key))).await;
+    for (key, (_, result)) in keys.iter().zip(found) {
+        check(*key, result?);
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Nodes that go and come back: what fails, for how long, and that nothing older than the last acknowledged write is read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_client::{Builder, Client, Error, NodeState, Observer, Ttl};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::server::{BOTH, Kind, PATIENCE, Server};
+
+/// The nodes' states as the client tells them.
+#[derive(Clone)]
+struct States(Arc<watch::Sender<HashMap<String, NodeState>>>);
+
+impl Observer for States {
+    fn node_state(&self, node: &str, state: NodeState) {
+        self.0.send_modify(|states| {
+            states.insert(node.to_owned(), state);
+        });
+    }
+}
+
+impl States {
+    async fn wait_for(&self, server: &Server, state: NodeState) {
+        let mut states = self.0.subscribe();
+        let node = server.node().to_string();
+        let reached = states.wait_for(|states| states.get(&node) == Some(&state));
+        let reached = timeout(PATIENCE, reached).await.expect("in time");
+        drop(reached.expect("the client lives"));
+    }
+}
+
+/// Servers, and a client that probes them often.
+struct Pool {
+    servers: Vec<Server>,
+    states: States,
+    client: Client,
+}
+
+fn pool(kind: Kind, count: usize, with: impl Fn(Builder) -> Builder) -> Pool {
+    let servers: Vec<Server> = (0..count).map(|_| Server::start(kind, &[])).collect();
+    let states = States(Arc::new(watch::Sender::default()));
+    let builder = Client::builder()
+        .nodes(servers.iter().map(Server::node))
+        .observer(Arc::new(states.clone()))
+        .probe_waits(Duration::from_millis(20), Duration::from_millis(100))
+        .settle(Duration::from_millis(200));
+    let client = with(builder).build().expect("a client");
+    Pool {
+        servers,
+        states,
+        client,
+    }
+}
+
+impl Pool {
+    fn index_of(&self, key: &str) -> usize {
+        let label = self.client.node_for(key);
+        let is_there = |server: &Server| server.node().to_string() == label;
+        self.servers.iter().position(is_there).expect("a node")
+    }
+
+    /// A get that waits until the key is no longer in doubt.
+    async fn get(&self, key: &str) -> Option<bytes::Bytes> {
+        let trusted = async {
+            loop {
+                match self.client.get(key).await {
+                    Ok(found) => return found.map(|value| value.data),
+                    Err(Error::InDoubt { .. } | Error::Timeout { .. } | Error::Lost { .. }) => {
+                        tokio::task::yield_now().await;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        timeout(PATIENCE, trusted).await.expect("in time")
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_gone_fails_alone_and_is_won_back() {
+    for kind in BOTH {
+        let mut pool = pool(kind, 3, |builder| builder.timeout(PATIENCE));
+        let keys: Vec<String> = (0..300).map(|i| format!("key:{i}")).collect();
+        let items = keys.iter().map(|key| (key, key));
+        assert_eq!(
+            pool.client
+                .set_many(items, Ttl::Never)
+                .await
+                .errors()
+                .count(),
+            0
+        );
+        let gone = pool.index_of("key:0");
+        pool.servers[gone].crash();
+        // The first call finds it out; from then on nothing is sent.
+        assert!(pool.client.get("key:0").await.is_err(), "not a miss");
+        pool.states
+            .wait_for(&pool.servers[gone], NodeState::Down)
+            .await;
+        let error = pool.client.get("key:0").await.expect_err("down");
+        assert_eq!(error.node(), Some(&*pool.servers[gone].node().to_string()));
+        for (key, result) in pool.client.get_many(&keys).await {
+            let key = String::from_utf8(key.to_vec()).expect("text");
+            match result {
+                Ok(found) => assert_eq!(found.expect("a hit").data, key),
+                Err(error) => assert_eq!(pool.index_of(&key), gone, "{error}"),
+            }
+        }
+        pool.servers[gone].restart();
+        pool.states
+            .wait_for(&pool.servers[gone], NodeState::Up)
+            .await;
+        assert_eq!(pool.get("key:0").await, None, "it came back empty");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_answered_is_never_read() {
+    for kind in BOTH {
+        let pool = pool(kind, 1, |builder| {
+            builder.timeout(Duration::from_millis(500))
+        });
+        pool.client.set("k", "v1", Ttl::Never).await.expect("set");
+        pool.servers[0].pause();
+        let error = pool.client.set("k", "late", Ttl::Never).await;
+        let error = error.expect_err("no answer");
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+        assert!(error.maybe_applied());
+        assert!(pool.client.get("k").await.is_err(), "in doubt, not a miss");
+        pool.servers[0].resume();
+        assert_eq!(pool.get("k").await, None, "neither the old nor the late");
+        pool.client.set("k", "v2", Ttl::Never).await.expect("set");
+        assert_eq!(pool.get("k").await.as_deref(), Some(&b"v2"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_keys_in_doubt_are_too_many_is_flushed() {
+    let pool = pool(Kind::Larderd, 1, |builder| {
+        builder
+            .journal_keys_max(10)
+            .timeout(Duration::from_millis(500))
+    });
+    pool.client
+        .set("old", "v", Ttl::Never)
+        .await
+        .expect("stored");
+    pool.servers[0].pause();
+    let deletes = (0..20).map(|i| format!("key:{i}"));
+    assert_eq!(pool.client.delete_many(deletes).await.errors().count(), 20);
+    pool.servers[0].resume();
+    pool.states
+        .wait_for(&pool.servers[0], NodeState::Down)
+        .await;
+    pool.states.wait_for(&pool.servers[0], NodeState::Up).await;
+    assert_eq!(pool.get("old").await, None);
+}
+
+#[tokio::test]
+async fn the_gutter_stands_in_and_leaves_nothing_behind() {
+    let gutter = Server::start(Kind::Larderd, &[]);
+    let mut pool = pool(Kind::Larderd, 1, |builder| {
+        builder
+            .gutter([gutter.node()], Duration::from_secs(30))
+            .timeout(PATIENCE)
+    });
+    let client = pool.client.clone();
+    client.set("k", "v1", Ttl::Never).await.expect("stored");
+    pool.servers[0].crash();
+    // Whoever finds it out may hear of it, or be served by the gutter already.
+    assert!(!matches!(client.get("k").await, Ok(Some(_))));
+    pool.states
+        .wait_for(&pool.servers[0], NodeState::Down)
+        .await;
+    assert_eq!(client.get("k").await, Ok(None));
+    client.set("k", "v2", Ttl::Never).await.expect("stored");
+    assert_eq!(pool.get("k").await.as_deref(), Some(&b"v2"[..]));
+    assert!(client.incr("k", 1).await.is_err(), "counts do not fork");
+    pool.servers[0].restart();
+    pool.states.wait_for(&pool.servers[0], NodeState::Up).await;
+    assert_eq!(pool.get("k").await, None);
+    let beside = Client::builder().nodes([gutter.node()]).build();
+    let beside = beside.expect("a client");
+    assert_eq!(beside.get("k").await, Ok(None), "no copy for a later time");
+}
+
+#[tokio::test]
+async fn a_node_that_has_enough_to_do_is_not_asked() {
+    let pool = pool(Kind::Larderd, 1, |builder| {
+        builder.in_flight_max(2).timeout(Duration::from_secs(1))
+    });
+    pool.client.set("a", "1", Ttl::Never).await.expect("stored");
+    pool.servers[0].pause();
+    let calls: Vec<_> = (0..5)
+        .map(|_| {
+            let client = pool.client.clone();
+            tokio::spawn(async move { client.get("a").await })
+        })
+        .collect();
+    let mut refused = 0;
+    for call in calls {
+        let result = call.await.expect("no panic");
+        refused += usize::from(matches!(result, Err(Error::Busy { .. })));
+    }
+    assert_eq!(refused, 3);
+    pool.servers[0].resume();
+    assert!(pool.get("a").await.is_some());
+}
