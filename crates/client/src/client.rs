@@ -18,6 +18,7 @@ pub use builder::{BuildError, Builder};
 use crate::error::Error;
 use crate::gutter::Gutter;
 use crate::node::NodeSpec;
+use crate::patterns::Flights;
 use crate::pool::Pool;
 use crate::ring::{RingError, Routing};
 use crate::settings::Settings;
@@ -51,6 +52,7 @@ struct Inner {
     routing: Routing,
     gutter: Option<Arc<Gutter>>,
     pool: ArcSwap<Pool>,
+    flights: Flights,
 }
 
 impl std::fmt::Debug for Client {
@@ -210,7 +212,7 @@ impl Client {
     /// See [`Error`]. The key of a delete that failed is remembered, and deleted before its node serves it again; other
     /// programmes may read the old value until then.
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
-        done(self.ask(key, Verb::Delete { stale_for: None }).await?)
+        done(self.ask(key, Verb::Delete { cas: None }).await?)
     }
 
     /// Lets an item live for `ttl` from now; says whether there was one.
@@ -309,8 +311,29 @@ impl Client {
     /// One command on one key.
     pub(crate) async fn ask(&self, key: impl AsRef<[u8]>, verb: Verb) -> Result<Answer, Error> {
         let command = command(key.as_ref(), verb)?;
+        if command.verb.kind().changes_value() {
+            self.inner.flights.forget(&command.key);
+        }
         let pool = self.inner.pool.load_full();
         pool.ask(command).await
+    }
+
+    /// Has a key deleted before anybody reads it again.
+    pub(crate) fn doubt(&self, key: &Bytes) {
+        self.inner.flights.forget(key);
+        self.inner.pool.load().node_for(key).doubt(key);
+    }
+
+    pub(crate) fn flights(&self) -> &Flights {
+        &self.inner.flights
+    }
+
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        self.inner.pool.load_full()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     /// Replaces the list of nodes, for all clones at once. Calls that have begun end on the old one; nodes that stay keep
@@ -365,7 +388,7 @@ impl Client {
 const COUNT_TRIES: usize = 3;
 
 /// A command whose key has been looked at.
-fn command(key: &[u8], verb: Verb) -> Result<Command, Error> {
+pub(crate) fn command(key: &[u8], verb: Verb) -> Result<Command, Error> {
     match check_key(key) {
         Ok(()) => Ok(Command {
             key: Bytes::copy_from_slice(key),
@@ -378,7 +401,7 @@ fn command(key: &[u8], verb: Verb) -> Result<Command, Error> {
     }
 }
 
-fn storing(mode: Mode, value: Bytes, flags: u32, ttl: Ttl, cas: Option<u64>) -> Verb {
+pub(crate) fn storing(mode: Mode, value: Bytes, flags: u32, ttl: Ttl, cas: Option<u64>) -> Verb {
     Verb::Store(Storing {
         mode,
         value,
@@ -391,6 +414,7 @@ fn storing(mode: Mode, value: Bytes, flags: u32, ttl: Ttl, cas: Option<u64>) -> 
 fn found(answer: Answer) -> Result<Option<Value>, Error> {
     match answer {
         Answer::Missing => Ok(None),
+        Answer::Item(item) if item.is_placeholder() => Ok(None),
         Answer::Item(Item {
             value, flags, cas, ..
         }) => Ok(Some(Value {
@@ -402,7 +426,7 @@ fn found(answer: Answer) -> Result<Option<Value>, Error> {
     }
 }
 
-fn stored(answer: Answer) -> Result<Stored, Error> {
+pub(crate) fn stored(answer: Answer) -> Result<Stored, Error> {
     match answer {
         Answer::Done(_) => Ok(Stored::Stored),
         Answer::NotStored => Ok(Stored::NotStored),

@@ -12,7 +12,7 @@ use crate::join::join_all;
 use crate::live::LiveNode;
 use crate::ring::Ring;
 use crate::ttl::Ttl;
-use crate::wire::{Admin, Answer, Command, Item, Verb};
+use crate::wire::{Admin, Answer, Command, Fetching, Item, Verb};
 use larder_protocol::client::meta::Mode;
 
 /// A pool for keys whose node is away.
@@ -41,7 +41,9 @@ impl Gutter {
 
     fn fitted(&self, mut command: Command) -> Option<Command> {
         match &mut command.verb {
-            Verb::Get(_) | Verb::Delete { .. } => {}
+            // No placeholder: it could not be filled.
+            Verb::Get(fetching) => *fetching = Fetching::default(),
+            Verb::Delete { .. } => {}
             Verb::Store(storing) if storing.mode == Mode::Set && storing.cas.is_none() => {
                 storing.exptime = self.capped(storing.exptime);
             }

@@ -60,6 +60,7 @@ mod live;
 mod many;
 mod node;
 mod observe;
+mod patterns;
 mod pool;
 mod ring;
 mod settings;
@@ -76,6 +77,7 @@ pub use live::NodeState;
 pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};
 pub use observe::{CallOutcome, Observer};
+pub use patterns::{Fetch, FetchError, Lock, Namespace, Session, SessionStore};
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,
     RingError, Routing,

@@ -91,6 +91,14 @@ impl LiveNode {
         self.settings.in_flight_max - self.permits.available_permits()
     }
 
+    /// Puts a key in doubt.
+    pub(crate) fn doubt(self: &Arc<Self>, key: &Bytes) {
+        self.journal.note([key.clone()]);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.keep();
+        }
+    }
+
     /// Carries out commands of one kind, and says for each how it ended. A command on a key in doubt is not sent.
     pub(crate) async fn ask(
         self: &Arc<Self>,

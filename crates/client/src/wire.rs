@@ -28,15 +28,21 @@ pub(crate) struct Command {
 pub(crate) enum Verb {
     Get(Fetching),
     Store(Storing),
-    Delete { stale_for: Option<i32> },
+    /// Only meta servers know `cas`; others delete in any case.
+    Delete {
+        cas: Option<u64>,
+    },
     Arith(Counting),
-    Touch { exptime: i32 },
+    Touch {
+        exptime: i32,
+    },
 }
 
-/// What else a get does. Only meta servers know the last two.
+/// What else a get does. Only meta servers know more than `touch`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fetching {
     pub(crate) touch: Option<i32>,
+    pub(crate) wants_ttl: bool,
     pub(crate) vivify: Option<i32>,
     pub(crate) recache: Option<i32>,
 }
@@ -104,11 +110,20 @@ pub(crate) struct Item {
     pub(crate) value: Bytes,
     pub(crate) flags: u32,
     pub(crate) cas: u64,
+    /// Seconds left, −1 for ever, if it was asked for and the server tells it.
+    pub(crate) ttl_s: Option<i32>,
     /// This client is the one to bring a new value.
     pub(crate) won: bool,
     /// Another one is bringing it.
     pub(crate) is_won_already: bool,
     pub(crate) is_stale: bool,
+}
+
+impl Item {
+    /// Whether it only keeps the place of a value that somebody is loading.
+    pub(crate) fn is_placeholder(&self) -> bool {
+        self.value.is_empty() && self.flags == 0 && (self.won || self.is_won_already)
+    }
 }
 
 impl Verb {
@@ -191,6 +206,7 @@ fn encode_meta(out: &mut Vec<u8>, command: &Command, opaque: u32) {
         Verb::Get(fetching) => meta::Get {
             key,
             opaque,
+            ttl: fetching.wants_ttl,
             touch: fetching.touch,
             vivify: fetching.vivify,
             recache: fetching.recache,
@@ -205,11 +221,11 @@ fn encode_meta(out: &mut Vec<u8>, command: &Command, opaque: u32) {
             ..meta::Get::default()
         }
         .encode(out),
-        Verb::Delete { stale_for } => meta::Delete {
+        Verb::Delete { cas } => meta::Delete {
             key,
             opaque,
-            cas: None,
-            stale_for: *stale_for,
+            cas: *cas,
+            stale_for: None,
         }
         .encode(out),
         Verb::Arith(counting) => meta::Arith {

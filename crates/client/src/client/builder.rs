@@ -12,6 +12,7 @@ use crate::conn::transport::Sockets;
 use crate::gutter::Gutter;
 use crate::node::{NodeError, NodeSpec};
 use crate::observe::Observer;
+use crate::patterns::Flights;
 use crate::pool::Pool;
 use crate::ring::{Distribution, DistributionError, RingError, Routing};
 use crate::settings::Settings;
@@ -195,6 +196,7 @@ impl Builder {
                 routing,
                 gutter,
                 pool: ArcSwap::from_pointee(pool),
+                flights: Flights::default(),
             }),
         })
     }

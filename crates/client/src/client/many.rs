@@ -43,7 +43,7 @@ impl Client {
     ) -> Many<bool> {
         let verbs = keys
             .into_iter()
-            .map(|key| (key, Verb::Delete { stale_for: None }));
+            .map(|key| (key, Verb::Delete { cas: None }));
         self.ask_prepared(prepare(verbs), done).await
     }
 
@@ -52,6 +52,11 @@ impl Client {
         prepared: Prepared,
         judge: impl Fn(Answer) -> Result<T, Error>,
     ) -> Many<T> {
+        for command in &prepared.commands {
+            if command.verb.kind().changes_value() {
+                self.inner.flights.forget(&command.key);
+            }
+        }
         let pool = self.inner.pool.load_full();
         let mut answers = pool.ask_many(prepared.commands).await.into_iter();
         let results = prepared.keys.into_iter().filter_map(|(key, refused)| {

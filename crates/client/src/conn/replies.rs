@@ -174,6 +174,7 @@ impl Pending {
                 value,
                 flags: flags.client_flags.unwrap_or_default(),
                 cas: flags.cas.unwrap_or_default(),
+                ttl_s: flags.ttl,
                 won: flags.won,
                 is_won_already: flags.is_won_already,
                 is_stale: flags.is_stale,

@@ -186,7 +186,7 @@ fn deletes(notes: &[Note]) -> Vec<Command> {
         .iter()
         .map(|(key, _)| Command {
             key: key.clone(),
-            verb: Verb::Delete { stale_for: None },
+            verb: Verb::Delete { cas: None },
         })
         .collect()
 }

@@ -2,5 +2,6 @@
 
 mod cancel;
 mod failure;
+mod patterns;
 mod server;
 mod verbs;

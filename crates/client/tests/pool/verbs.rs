@@ -9,13 +9,16 @@ use crate::server::{BOTH, Kind, Server};
 /// Three servers of one kind, and a client of them that is patient enough for a busy machine.
 pub(crate) fn pool(kind: Kind) -> (Vec<Server>, Client) {
     let servers: Vec<Server> = (0..3).map(|_| Server::start(kind, &[])).collect();
-    let client = Client::builder()
-        .nodes(servers.iter().map(Server::node))
-        .timeout(Duration::from_secs(10))
-        .connect_timeout(Duration::from_secs(10))
-        .build()
-        .expect("a client");
+    let client = client_of(&servers);
     (servers, client)
+}
+
+/// Another client of the same servers, as another process has one.
+pub(crate) fn client_of(servers: &[Server]) -> Client {
+    let builder = Client::builder().nodes(servers.iter().map(Server::node));
+    let patient = Duration::from_secs(10);
+    let builder = builder.timeout(patient).connect_timeout(patient);
+    builder.build().expect("a client")
 }
 
 #[tokio::test]

@@ -1,0 +1,16 @@
+//! What people come to a cache for: reading through it, writing through it, sessions, namespaces, locks.
+//!
+//! All are made of the verbs that every server has; where meta commands do better, they are used.
+
+mod fetch;
+mod flight;
+mod lock;
+mod namespace;
+mod session;
+mod write_through;
+
+pub use fetch::{Fetch, FetchError};
+pub(crate) use flight::Flights;
+pub use lock::Lock;
+pub use namespace::Namespace;
+pub use session::{Session, SessionStore};

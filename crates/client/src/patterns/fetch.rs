@@ -1,0 +1,432 @@
+//! Reading through the cache: what is there, or what a loader brings.
+//!
+//! One caller of the process loads (`flight`), and one process of all: on servers with meta commands the first who misses
+//! wins an empty item that keeps the place (`mg … N`), and only who still holds that place fills it, so that a value loaded
+//! before a delete never comes after it. On older servers a lock key, added beside, says that somebody loads.
+//!
+//! A value that may be stale is stored for longer than it is good; who reads it in that time gets it at once, except the
+//! one who wins to renew it (`mg … R`).
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_protocol::client::check_key;
+use larder_protocol::client::meta::Mode;
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::flight::{Landed, Pilot, Seat};
+use crate::client::{Client, command, storing};
+use crate::error::Error;
+use crate::ttl::Ttl;
+use crate::value::IntoBytes;
+use crate::wire::{Answer, Fetching, Item, Verb};
+
+/// Client flags of an item that says "there is nothing under this key": the letters NONE.
+const NOTHING: u32 = 0x4e4f_4e45;
+
+/// What a lock key begins with, on servers that have no better way.
+const LOCK_PREFIX: &[u8] = b"larder:load:";
+
+/// The first wait for somebody else's load, and by how much each is longer than the one before.
+const WAIT_FIRST: Duration = Duration::from_millis(5);
+const WAIT_GROWTH: f64 = 1.5;
+/// The longest.
+const WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// How [`Client::fetch`] treats a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    ttl: Ttl,
+    stale_for: Duration,
+    refresh_before: Duration,
+    nothing_for: Option<Duration>,
+    patience: Duration,
+}
+
+impl Fetch {
+    /// Loaded values are good for so long.
+    #[must_use]
+    pub const fn ttl(ttl: Ttl) -> Self {
+        Self {
+            ttl,
+            stale_for: Duration::ZERO,
+            refresh_before: Duration::ZERO,
+            nothing_for: None,
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    /// For so long after its time a value is still given out, while one caller loads a new one; and if that fails, to him
+    /// too. Needs servers with meta commands, and is left out on others.
+    #[must_use]
+    pub const fn stale_for(mut self, wait: Duration) -> Self {
+        self.stale_for = wait;
+        self
+    }
+
+    /// So long before its time is over, one caller loads a new value, while the others get the old one. Needs servers
+    /// with meta commands, and is left out on others.
+    #[must_use]
+    pub const fn refresh_before(mut self, lead: Duration) -> Self {
+        self.refresh_before = lead;
+        self
+    }
+
+    /// "There is nothing" ([`Client::fetch_option`]) is remembered for so long. It is not if this is not said.
+    #[must_use]
+    pub const fn nothing_for(mut self, wait: Duration) -> Self {
+        self.nothing_for = Some(wait);
+        self
+    }
+
+    /// How long a load may take before somebody else tries; 10 s if it is not said. Whole seconds, and at least one.
+    #[must_use]
+    pub const fn patience(mut self, wait: Duration) -> Self {
+        self.patience = wait;
+        self
+    }
+
+    fn patience_s(&self) -> i32 {
+        i32::try_from(self.patience.as_secs().clamp(1, 60 * 60)).unwrap_or(1)
+    }
+
+    /// The seconds left from which on a value is to be renewed.
+    fn renew_below_s(&self) -> Option<i32> {
+        let lead = self.stale_for + self.refresh_before;
+        i32::try_from(lead.as_secs()).ok().filter(|lead| *lead > 0)
+    }
+
+    /// How long the server keeps a value.
+    fn kept(&self, claim: &Claim) -> Ttl {
+        match (self.ttl, claim) {
+            (Ttl::After(wait), Claim::Place(_)) => Ttl::After(wait + self.stale_for),
+            (Ttl::At(time), Claim::Place(_)) => Ttl::At(time + self.stale_for),
+            (ttl, _) => ttl,
+        }
+    }
+}
+
+/// Why [`Client::fetch`] has no value.
+#[derive(Debug, Error)]
+pub enum FetchError<E> {
+    /// The loader failed. Everybody who waited for the same load gets the same error.
+    #[error("the value could not be loaded: {0}")]
+    Load(Arc<E>),
+    /// The key cannot be used, so that nothing was loaded.
+    #[error(transparent)]
+    Cache(Error),
+}
+
+/// What the cache had.
+enum Look {
+    /// A value that is good, or "there is nothing".
+    Found(Option<Bytes>),
+    /// This caller is to load; and what was there before, if it may be given out.
+    Load(Claim, Option<Bytes>),
+    /// Somebody else loads.
+    Wait,
+}
+
+/// By what right a loaded value is stored.
+enum Claim {
+    /// The item of this CAS unique keeps the place.
+    Place(u64),
+    /// The lock key is ours.
+    Lock(Bytes),
+    /// There is no item yet, as far as is known.
+    Empty,
+    /// None: the cache could not be asked.
+    Nothing,
+}
+
+impl Client {
+    /// The value of a key: the cache's, or else the loader's, which is stored for the next.
+    ///
+    /// While one caller loads, all others of this process and of the pool wait for his value. When the cache cannot be
+    /// asked, the loader is called, nothing is stored, and [`crate::Observer::fetch_without_cache`] hears of it.
+    ///
+    /// # Errors
+    /// The loader's, or a key that cannot be used.
+    pub async fn fetch<V, E, F, L>(
+        &self,
+        key: impl AsRef<[u8]>,
+        how: &Fetch,
+        load: F,
+    ) -> Result<Bytes, FetchError<E>>
+    where
+        V: IntoBytes,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<V, E>>,
+    {
+        let load = || async { load().await.map(Some) };
+        let found = self.fetch_option(key, how, load).await?;
+        // "Nothing" can only have been stored by a `fetch_option` of the same key.
+        Ok(found.unwrap_or_default())
+    }
+
+    /// As [`Self::fetch`], for a loader that may find that there is nothing: [`Fetch::nothing_for`].
+    ///
+    /// "Nothing" is stored as an empty value with client flags of its own.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_option<V, E, F, L>(
+        &self,
+        key: impl AsRef<[u8]>,
+        how: &Fetch,
+        load: F,
+    ) -> Result<Option<Bytes>, FetchError<E>>
+    where
+        V: IntoBytes,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<V>, E>>,
+    {
+        let key = Bytes::copy_from_slice(key.as_ref());
+        check_key(&key).map_err(|fault| {
+            FetchError::Cache(Error::BadKey {
+                key: key.to_vec(),
+                fault,
+            })
+        })?;
+        let (pilot, claim, before) = match self.found_or_pilot(&key, how).await {
+            Turn::Found(found) => return Ok(found),
+            Turn::Landed(Err(error)) => match error.downcast() {
+                Ok(error) => return Err(FetchError::Load(error)),
+                // Another loader of the same key, with errors of another type.
+                Err(_) => (None, Claim::Nothing, None),
+            },
+            Turn::Landed(Ok(found)) => return Ok(found),
+            Turn::Load(pilot, claim, before) => (Some(pilot), claim, before),
+        };
+        let loaded = load().await;
+        let found = match (loaded, before) {
+            (Ok(loaded), _) => {
+                let loaded = loaded.map(IntoBytes::into_bytes);
+                self.keep_loaded(&key, how, claim, loaded.as_ref()).await;
+                loaded
+            }
+            (Err(_), Some(before)) => Some(before),
+            (Err(error), None) => {
+                self.give_up(&key, claim).await;
+                let error = Arc::new(error);
+                let told: Arc<dyn Any + Send + Sync> = Arc::clone(&error) as _;
+                if let Some(pilot) = pilot {
+                    pilot.land(Err(told));
+                }
+                return Err(FetchError::Load(error));
+            }
+        };
+        if let Some(pilot) = pilot {
+            pilot.land(Ok(found.clone()));
+        }
+        Ok(found)
+    }
+
+    /// Asks the cache, and waits for others, until there is a value or this caller is to load.
+    async fn found_or_pilot(&self, key: &Bytes, how: &Fetch) -> Turn<'_> {
+        let deadline = Instant::now() + how.patience;
+        let mut wait = WAIT_FIRST;
+        loop {
+            if let Some(landed) = self.join(key).await {
+                return Turn::Landed(landed);
+            }
+            let is_late = Instant::now() >= deadline;
+            let (claim, before) = match self.look(key, how, is_late).await {
+                Ok(Look::Found(found)) => return Turn::Found(found),
+                Ok(Look::Load(claim, before)) => (claim, before),
+                Ok(Look::Wait) => {
+                    sleep(wait).await;
+                    wait = wait.mul_f64(WAIT_GROWTH).min(WAIT_MAX);
+                    continue;
+                }
+                Err(error) => {
+                    if let Some(observer) = &self.settings().observer {
+                        observer.fetch_without_cache(error.node());
+                    }
+                    (Claim::Nothing, None)
+                }
+            };
+            match self.flights().board(key) {
+                Seat::Pilot(pilot) => return Turn::Load(pilot, claim, before),
+                Seat::Passenger(passenger) => {
+                    self.give_up(key, claim).await;
+                    if let Some(landed) = passenger.landed().await {
+                        return Turn::Landed(landed);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn join(&self, key: &Bytes) -> Option<Landed> {
+        self.flights().join(key)?.landed().await
+    }
+
+    async fn look(&self, key: &Bytes, how: &Fetch, is_late: bool) -> Result<Look, Error> {
+        let verb = Verb::Get(Fetching {
+            wants_ttl: true,
+            vivify: Some(how.patience_s()),
+            recache: how.renew_below_s(),
+            ..Fetching::default()
+        });
+        Ok(match self.ask(key, verb).await? {
+            Answer::Item(item) => judge(item, how, is_late),
+            _ if is_late => Look::Load(Claim::Empty, None),
+            _ => self.lock_key(key, how).await,
+        })
+    }
+
+    /// On servers that keep no place: whoever can add the lock key loads.
+    async fn lock_key(&self, key: &Bytes, how: &Fetch) -> Look {
+        let lock = Bytes::from([LOCK_PREFIX, key].concat());
+        let ttl = Ttl::secs(how.patience_s().unsigned_abs().into());
+        // Without a lock, for whatever reason, more than one loads, which is better than none.
+        match self.add(&lock, "", ttl).await {
+            Ok(stored) if stored.is_stored() => Look::Load(Claim::Lock(lock), None),
+            Ok(_) => Look::Wait,
+            Err(_) => Look::Load(Claim::Empty, None),
+        }
+    }
+
+    /// Stores what was loaded. What cannot be stored is not, and the next caller loads again.
+    async fn keep_loaded(&self, key: &Bytes, how: &Fetch, claim: Claim, loaded: Option<&Bytes>) {
+        let (value, flags, ttl) = match (loaded, how.nothing_for) {
+            (Some(value), _) => (value.clone(), 0, how.kept(&claim)),
+            (None, Some(wait)) => (Bytes::new(), NOTHING, Ttl::After(wait)),
+            (None, None) => return self.give_up(key, claim).await,
+        };
+        let (mode, cas) = match &claim {
+            Claim::Nothing => return,
+            Claim::Place(cas) => (Mode::Set, Some(*cas)),
+            Claim::Lock(_) | Claim::Empty => (Mode::Add, None),
+        };
+        let verb = storing(mode, value.clone(), flags, ttl, cas);
+        let stored = self.ask_quietly(key, verb).await;
+        if cas.is_none() && stored.is_err_and(|error| error.is_away()) {
+            // The gutter takes no `add`.
+            let verb = storing(Mode::Set, value, flags, ttl, None);
+            drop(self.ask_quietly(key, verb).await);
+        }
+        if let Claim::Lock(lock) = claim {
+            drop(self.delete(lock).await);
+        }
+    }
+
+    /// Gives the place to the next, who need not wait for the time that a load may take.
+    async fn give_up(&self, key: &Bytes, claim: Claim) {
+        match claim {
+            Claim::Place(cas) => {
+                let verb = Verb::Delete { cas: Some(cas) };
+                drop(self.ask_quietly(key, verb).await);
+            }
+            Claim::Lock(lock) => drop(self.delete(lock).await),
+            Claim::Empty | Claim::Nothing => {}
+        }
+    }
+
+    /// As [`Self::ask`], but those who wait for the load go on waiting: this is the load's own write.
+    async fn ask_quietly(&self, key: &Bytes, verb: Verb) -> Result<Answer, Error> {
+        let command = command(key, verb)?;
+        self.pool().ask(command).await
+    }
+}
+
+/// What a caller is to do.
+enum Turn<'a> {
+    Found(Option<Bytes>),
+    Landed(Landed),
+    Load(Pilot<'a>, Claim, Option<Bytes>),
+}
+
+/// What an item means for who reads it. `is_late` says that whoever else loads had his time.
+fn judge(item: Item, how: &Fetch, is_late: bool) -> Look {
+    let claim = Claim::Place(item.cas);
+    if item.is_placeholder() {
+        return match item.won || is_late {
+            true => Look::Load(claim, None),
+            false => Look::Wait,
+        };
+    }
+    let found = (item.flags != NOTHING).then(|| item.value.clone());
+    let stale_s = i64::try_from(how.stale_for.as_secs()).unwrap_or(i64::MAX);
+    let left_s = i64::from(item.ttl_s.unwrap_or(-1));
+    // Whoever won to renew it is gone: he had all the time that a load may take.
+    let is_orphan =
+        item.is_won_already && left_s >= 0 && left_s < stale_s - i64::from(how.patience_s());
+    match item.won || is_orphan {
+        true => Look::Load(claim, found),
+        false => Look::Found(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(value: &'static str, ttl_s: i32) -> Item {
+        Item {
+            value: Bytes::from_static(value.as_bytes()),
+            cas: 7,
+            ttl_s: Some(ttl_s),
+            ..Item::default()
+        }
+    }
+
+    /// What is to be done, in a word and with the value that may be given out.
+    fn judged(item: Item, is_late: bool) -> (&'static str, Option<Bytes>) {
+        let how = Fetch::ttl(Ttl::secs(100))
+            .stale_for(Duration::from_secs(60))
+            .patience(Duration::from_secs(10));
+        match judge(item, &how, is_late) {
+            Look::Found(found) => ("found", found),
+            Look::Load(_, before) => ("load", before),
+            Look::Wait => ("wait", None),
+        }
+    }
+
+    #[test]
+    fn what_an_item_means() {
+        let value = Some(Bytes::from_static(b"v"));
+        let won = |item| Item { won: true, ..item };
+        let others = |item| Item {
+            is_won_already: true,
+            ..item
+        };
+        for (item, expected) in [
+            (item("v", 150), ("found", value.clone())),
+            (item("v", -1), ("found", value.clone())),
+            (won(item("v", 59)), ("load", value.clone())),
+            (others(item("v", 59)), ("found", value.clone())),
+            // Ten seconds after it should have been renewed it still is not.
+            (others(item("v", 49)), ("load", value.clone())),
+            (won(item("", 10)), ("load", None)),
+            (others(item("", 10)), ("wait", None)),
+            (item("", 10), ("found", Some(Bytes::new()))),
+            (
+                Item {
+                    flags: NOTHING,
+                    ..item("", 10)
+                },
+                ("found", None),
+            ),
+        ] {
+            assert_eq!(judged(item.clone(), false), expected, "{item:?}");
+        }
+        assert_eq!(judged(others(item("", 1)), true), ("load", None));
+    }
+
+    #[test]
+    fn a_stale_value_is_kept_for_longer_only_where_it_can_be_told_apart() {
+        let how = Fetch::ttl(Ttl::secs(100)).stale_for(Duration::from_secs(60));
+        assert_eq!(how.kept(&Claim::Place(1)), Ttl::secs(160));
+        assert_eq!(how.kept(&Claim::Empty), Ttl::secs(100));
+        assert_eq!(how.renew_below_s(), Some(60));
+        assert_eq!(Fetch::ttl(Ttl::secs(100)).renew_below_s(), None);
+    }
+}
