@@ -1,9 +1,9 @@
 //! How an item lies in its chunk: header, client flags if any, key, value; nothing is stored twice.
 //!
 //! ```text
-//! item  | marks 1 | key length 1 | meta 2 | exptime 4 | accessed 4 | value length 4 | CAS unique 8 | key | [flags 4] | value |
+//! item  | use 1 | key length 1 | marks 1 | - 1 | exptime 4 | accessed 4 | value length 4 | CAS unique 8 | key | [flags 4] | value |
 //! head  | the same, but in place of the value: the number of its chain, 4                                     |
-//! piece | marks 1 |        -  3           | next 4    | chain 4    | length 4       | bytes of the value                    |
+//! piece | use 1 |        -  3               | next 4    | chain 4    | length 4       | bytes of the value                    |
 //! ```
 //!
 //! A value that fits no chunk makes a *chunked item*: its head and a chain of pieces (see `large`). All numbers are
@@ -24,8 +24,9 @@ const _: () = assert!(
     "a head fits in one chunk"
 );
 
-const MARKS: usize = 0;
+const USE: usize = 0;
 const KEY_LEN: usize = 1;
+const MARKS: usize = 2;
 const EXPTIME: usize = 4;
 const ACCESSED: usize = 8;
 const VALUE_LEN: usize = 12;
@@ -59,6 +60,11 @@ const CHUNKED: u8 = 0b0010_0000;
 const PINNED: u8 = 0b0100_0000;
 const FETCHED: u8 = 0b1000_0000;
 
+/// Marks of the meta commands, see `meta`.
+pub(crate) const WON: u8 = 0b0000_0001;
+pub(crate) const STALE: u8 = 0b0000_0010;
+pub(crate) const BINARY_KEY: u8 = 0b0000_0100;
+
 /// The four bytes at a place that is known when compiling, within a front of known length: no check is left.
 #[inline(always)]
 fn field<const AT: usize, const LEN: usize>(front: &[u8; LEN]) -> u32 {
@@ -81,7 +87,7 @@ fn split<const LEN: usize>(chunk: &[u8]) -> (&[u8; LEN], &[u8]) {
 /// The state of the chunk whose bytes these are.
 #[inline]
 pub(crate) fn state(chunk: &[u8]) -> ChunkState {
-    match chunk[MARKS] & STATE {
+    match chunk[USE] & STATE {
         0 => ChunkState::Free,
         1 => ChunkState::Item,
         2 => ChunkState::Piece,
@@ -91,7 +97,7 @@ pub(crate) fn state(chunk: &[u8]) -> ChunkState {
 
 /// Marks the chunk as free and links it to the next free chunk of its page.
 pub(crate) fn set_free(chunk: &mut [u8], next: u16) {
-    chunk[MARKS] = ChunkState::Free as u8;
+    chunk[USE] = ChunkState::Free as u8;
     chunk[2..4].copy_from_slice(&next.to_le_bytes());
 }
 
@@ -134,7 +140,7 @@ impl<'a> Item<'a> {
     }
     #[inline]
     fn has(self, mark: u8) -> bool {
-        self.front[MARKS] & mark != 0
+        self.front[USE] & mark != 0
     }
     #[inline]
     pub(crate) fn state(self) -> ChunkState {
@@ -153,8 +159,12 @@ impl<'a> Item<'a> {
         self.has(FETCHED)
     }
     #[inline]
+    pub(crate) fn marks(self) -> u8 {
+        self.front[MARKS]
+    }
+    #[inline]
     pub(crate) fn heat(self) -> u8 {
-        (self.front[MARKS] & HEAT) >> 2
+        (self.front[USE] & HEAT) >> 2
     }
     #[inline]
     pub(crate) fn exptime(self) -> RelTime {
@@ -250,7 +260,7 @@ impl ItemMut<'_> {
             marks |= CHUNKED;
         }
         let mut front = [0; HEADER];
-        front[MARKS] = marks;
+        front[USE] = marks;
         front[KEY_LEN] = head.key.len() as u8;
         front[EXPTIME..EXPTIME + 4].copy_from_slice(&head.exptime.to_le_bytes());
         front[ACCESSED..ACCESSED + 4].copy_from_slice(&head.now.to_le_bytes());
@@ -270,16 +280,16 @@ impl ItemMut<'_> {
     #[inline]
     pub(crate) fn fetch(&mut self, now: RelTime) {
         if let Some(front) = self.0.first_chunk_mut::<HEADER>() {
-            let marks = front[MARKS];
+            let marks = front[USE];
             let hottest = marks & HEAT == HEAT;
-            front[MARKS] = if hottest { marks } else { marks + HEAT_ONE } | FETCHED;
+            front[USE] = if hottest { marks } else { marks + HEAT_ONE } | FETCHED;
             front[ACCESSED..ACCESSED + 4].copy_from_slice(&now.to_le_bytes());
         }
     }
     /// Counts a use that is not a fetch.
     pub(crate) fn heat_up(&mut self, now: RelTime) {
-        if self.0[MARKS] & HEAT != HEAT {
-            self.0[MARKS] += HEAT_ONE;
+        if self.0[USE] & HEAT != HEAT {
+            self.0[USE] += HEAT_ONE;
         }
         self.set_accessed(now);
     }
@@ -289,17 +299,24 @@ impl ItemMut<'_> {
     }
     /// Carries over how warm the item was, when it is written anew or moved.
     pub(crate) fn set_heat(&mut self, heat: u8, fetched: bool) {
-        let kept = self.0[MARKS] & !(HEAT | FETCHED);
-        self.0[MARKS] = kept | (heat << 2) | if fetched { FETCHED } else { 0 };
+        let kept = self.0[USE] & !(HEAT | FETCHED);
+        self.0[USE] = kept | (heat << 2) | if fetched { FETCHED } else { 0 };
     }
     /// Eviction looked and went on.
     pub(crate) fn cool(&mut self) {
-        if self.0[MARKS] & HEAT != 0 {
-            self.0[MARKS] -= HEAT_ONE;
+        if self.0[USE] & HEAT != 0 {
+            self.0[USE] -= HEAT_ONE;
         }
     }
     pub(crate) fn set_exptime(&mut self, exptime: RelTime) {
         set_u32(self.0, EXPTIME, exptime);
+    }
+    pub(crate) fn set_marks(&mut self, marks: u8) {
+        self.0[MARKS] = marks;
+    }
+    /// The value is another one: nobody has won it, and it is not stale.
+    pub(crate) fn renew(&mut self) {
+        self.0[MARKS] &= BINARY_KEY;
     }
     pub(crate) fn set_cas(&mut self, cas: u64) {
         self.0[CAS..CAS + 8].copy_from_slice(&cas.to_le_bytes());
@@ -309,14 +326,14 @@ impl ItemMut<'_> {
     }
     pub(crate) fn set_pinned(&mut self, pinned: bool) {
         if pinned {
-            self.0[MARKS] |= PINNED;
+            self.0[USE] |= PINNED;
         } else {
-            self.0[MARKS] &= !PINNED;
+            self.0[USE] &= !PINNED;
         }
     }
     /// Taken out of the index while somebody still reads it.
     pub(crate) fn set_orphan(&mut self) {
-        self.0[MARKS] |= ChunkState::Orphan as u8;
+        self.0[USE] |= ChunkState::Orphan as u8;
     }
     pub(crate) fn set_chain(&mut self, chain: usize) {
         let at = Item::new(self.0).front_len();
@@ -360,7 +377,7 @@ pub(crate) struct PieceMut<'a>(pub(crate) &'a mut [u8]);
 impl PieceMut<'_> {
     /// Makes the chunk an empty piece of `chain`, with nothing behind it.
     pub(crate) fn start(&mut self, chain: usize) {
-        self.0[MARKS] = ChunkState::Piece as u8;
+        self.0[USE] = ChunkState::Piece as u8;
         set_u32(self.0, NEXT, ChunkId::NONE.0);
         set_u32(self.0, CHAIN_NUMBER, chain as u32);
         set_u32(self.0, LEN, 0);

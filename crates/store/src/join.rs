@@ -90,6 +90,7 @@ impl Shard {
         item.set_value_len(total as u32);
         item.set_cas(cas);
         item.set_accessed(at.now);
+        item.renew();
         let room = item.value_room();
         if in_front {
             room.copy_within(..old_len, bytes.len());
@@ -153,6 +154,7 @@ impl Shard {
         item.set_value_len(total);
         item.set_cas(cas);
         item.set_accessed(at.now);
+        item.renew();
         self.slab.stats_of(id).cmd_set += 1;
         self.count_in(id);
         Stored::Stored(cas)
@@ -170,6 +172,7 @@ impl Shard {
     ) -> Stored {
         let item = Item::new(self.slab.pages.chunk(id));
         let (flags, exptime, old) = (item.flags(), item.exptime(), item.value().to_vec());
+        let marks = item.marks();
         let (key, key_len) = self.copy_key(id);
         let Ok(chain) = self.build_chain(&old, old.len() + added_len, at.now) else {
             self.doom(added);
@@ -182,7 +185,11 @@ impl Shard {
             flags,
             exptime,
         };
-        self.write_chunked(hash, &request, Some(id), chain, old.len() + added_len, at)
+        let stored = self.write_chunked(hash, &request, Some(id), chain, old.len() + added_len, at);
+        if matches!(stored, Stored::Stored(_)) {
+            self.keep_key_binary(hash, request.key, marks);
+        }
+        stored
     }
 }
 

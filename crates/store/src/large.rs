@@ -14,9 +14,10 @@
 
 use crate::chunk::ChunkId;
 use crate::class::{ClassId, PAGE_CLASS};
+use crate::found::Place;
 use crate::item::{self, CHAIN, Item, ItemMut, PIECE_HEADER, Piece, PieceMut, RelTime};
 use crate::limits::{CHUNK_MAX, REAP_PIECES};
-use crate::shard::{Place, Shard};
+use crate::shard::Shard;
 
 /// The pieces of one value.
 #[derive(Clone, Copy, Debug)]

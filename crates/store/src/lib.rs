@@ -39,6 +39,7 @@ mod counting;
 mod events;
 mod evict;
 mod expire;
+mod found;
 mod hash;
 mod hint;
 mod housekeeping;
@@ -48,6 +49,7 @@ mod join;
 mod large;
 mod limits;
 mod list;
+mod meta;
 mod page;
 mod pending;
 mod report;
@@ -60,6 +62,7 @@ mod write;
 pub use arith::{Arith, ArithRequest, Create};
 pub use class::is_class;
 pub use events::{Event, Events, ItemSeen, Seen};
+pub use found::{Found, Place};
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;
@@ -68,9 +71,12 @@ pub use limits::{
     BORROW_COPY_MAX, ITEM_SIZE_LIMIT, KEY_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, page_bytes_for,
     shard_bytes_max,
 };
+pub use meta::{
+    Contest, Exptimes, MetaArith, MetaDelete, MetaDeleted, MetaFound, MetaGet, MetaStore,
+};
 pub use page::Unused;
 pub use pending::Pending;
-pub use shard::{Deleted, Found, Moment, Place, Shard, ShardConfig, Touch, Uniques};
+pub use shard::{Deleted, Moment, Shard, ShardConfig, Touch, Uniques};
 pub use stats::{ClassStats, StoreStats};
 pub use walk::{ItemInfo, ListAt, WalkAt};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

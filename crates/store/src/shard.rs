@@ -10,6 +10,7 @@ use slab::Slab as Numbered;
 use crate::chunk::{ChunkId, PageId};
 use crate::events::Events;
 use crate::expire::Crawl;
+use crate::found::{Found, Place};
 use crate::hash::{KeyHash, KeyHasher};
 use crate::hint::Hint;
 use crate::index::Index;
@@ -129,58 +130,6 @@ pub struct Shard {
     pub(crate) crawl: Crawl,
 }
 
-/// A value that was found, shown to whoever asked for it.
-#[derive(Clone, Copy)]
-pub struct Found<'a> {
-    item: Item<'a>,
-    /// Where to find the pieces of a chunked item.
-    pieces: Option<(&'a Shard, Place)>,
-}
-
-/// Names a chunked item for the moment, see [`Shard::pin`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(pub(crate) ChunkId);
-
-impl<'a> Found<'a> {
-    /// The number that the client stored with the value.
-    #[inline]
-    pub fn flags(&self) -> u32 {
-        self.item.flags()
-    }
-    /// The item's CAS unique; 0 when they are switched off.
-    #[inline]
-    pub fn cas(&self) -> u64 {
-        self.item.cas()
-    }
-    /// The item's key.
-    #[inline]
-    pub fn key(&self) -> &'a [u8] {
-        self.item.key()
-    }
-    /// The 32 bytes in memory that the key begins, if there are as many.
-    #[inline]
-    pub fn key_block(&self) -> Option<&'a [u8; 32]> {
-        self.item.key_block()
-    }
-    /// Bytes of the value.
-    #[inline]
-    pub fn value_len(&self) -> u32 {
-        self.item.value_len()
-    }
-    /// Where the item is, for [`Shard::pin`]; none for a value that lies in one piece.
-    pub fn place(&self) -> Option<Place> {
-        self.pieces.map(|(_, place)| place)
-    }
-    /// Copies the whole value behind `out`. For values above [`crate::BORROW_COPY_MAX`] use [`Shard::pin`].
-    #[inline]
-    pub fn copy_value(&self, out: &mut Vec<u8>) {
-        match self.pieces {
-            None => out.extend_from_slice(self.item.value()),
-            Some((shard, _)) => shard.copy_chain(self.item, out),
-        }
-    }
-}
-
 /// What came of a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
@@ -253,7 +202,7 @@ impl Shard {
         if item.chunked() {
             return Some(Err(Place(id)));
         }
-        Some(Ok(Found { item, pieces: None }))
+        Some(Ok(Found::in_chunk(item)))
     }
 
     /// [`Self::get`] for callers that are seldom: nothing of it is inlined.
@@ -263,17 +212,8 @@ impl Shard {
         let (chunk, stats) = self.slab.chunk_and_stats(id);
         stats.get_hits += 1;
         ItemMut(chunk).fetch(now);
-        let item = Item::new(self.slab.pages.chunk(id));
-        let pieces = item.chunked().then_some((&*self, Place(id)));
-        Some(Found { item, pieces })
-    }
-
-    /// A chunked item that was found just now.
-    pub fn at(&self, place: Place) -> Found<'_> {
-        Found {
-            item: Item::new(self.slab.pages.chunk(place.0)),
-            pieces: Some((self, place)),
-        }
+        let chunked = Item::new(chunk).chunked();
+        Some(self.found(id, chunked))
     }
 
     /// Gives an item a new exptime; its CAS unique stays.
@@ -295,9 +235,8 @@ impl Shard {
             Touch::Fetch => item.fetch(now),
         }
         self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
-        let item = Item::new(self.slab.pages.chunk(id));
-        let pieces = item.chunked().then_some((&*self, Place(id)));
-        Some(Found { item, pieces })
+        let chunked = Item::new(self.slab.pages.chunk(id)).chunked();
+        Some(self.found(id, chunked))
     }
 
     /// Removes an item, if it has this CAS unique; 0 is any.
@@ -359,7 +298,19 @@ impl Shard {
         key: &[u8],
         now: RelTime,
     ) -> Option<ChunkId> {
-        let id = self.find::<0>(hash, hint, key)?;
+        self.find_live::<0>(hash, hint, key, now)
+    }
+
+    /// [`Self::find`], of live items only. One whose time is over is taken out.
+    #[inline(always)]
+    pub(crate) fn find_live<const SITE: u8>(
+        &mut self,
+        hash: KeyHash,
+        hint: Hint,
+        key: &[u8],
+        now: RelTime,
+    ) -> Option<ChunkId> {
+        let id = self.find::<SITE>(hash, hint, key)?;
         if Item::new(self.slab.pages.chunk(id)).expired(now) {
             self.expire(hash, id);
             return None;

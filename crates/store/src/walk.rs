@@ -12,7 +12,7 @@
 use crate::chunk::{ChunkId, PageId};
 use crate::class::ClassId;
 use crate::hash::WALK_END;
-use crate::item::{self, ChunkState, Item, RelTime};
+use crate::item::{self, BINARY_KEY, ChunkState, Item, RelTime};
 use crate::limits::{LIST_CHUNKS, LIST_PAGES, WALK_ITEMS};
 use crate::shard::Shard;
 
@@ -31,6 +31,8 @@ pub struct ItemInfo<'a> {
     pub cas: u64,
     /// The client flags.
     pub flags: u32,
+    /// Whether whoever stored it wrote its key as base64.
+    pub binary_key: bool,
     /// Whether it was ever fetched.
     pub fetched: bool,
     /// The 1-based slab class of its first chunk.
@@ -122,17 +124,24 @@ impl Shard {
         if item.expired(now) {
             return;
         }
-        each(ItemInfo {
+        each(self.info(id));
+    }
+
+    /// Everything about an item.
+    pub(crate) fn info(&self, id: ChunkId) -> ItemInfo<'_> {
+        let item = Item::new(self.slab.pages.chunk(id));
+        ItemInfo {
             key: item.key(),
             value_len: item.value_len(),
             exptime: item.exptime(),
             accessed: item.accessed(),
             cas: item.cas(),
             flags: item.flags(),
+            binary_key: item.marks() & BINARY_KEY != 0,
             fetched: item.fetched(),
             class: self.slab.class_of(id).id(),
             size: item.size() as u64,
-        });
+        }
     }
 }
 

@@ -316,10 +316,12 @@ impl Shard {
             value_len: value_len as u32,
             now: at.now,
         };
-        let (heat, fetched) = (item.heat(), item.fetched());
+        let (heat, fetched, marks) = (item.heat(), item.fetched(), item.marks());
         let mut item = ItemMut(self.slab.pages.chunk_mut(id));
         item.write_front(&head, false);
         item.set_heat(heat, fetched);
+        item.set_marks(marks);
+        item.renew();
         self.put_in_place(hash, id, Some(old), head.exptime);
         Some((id, cas))
     }
