@@ -27,7 +27,12 @@ const FILES: &[(&str, &str)] = &[
     ("noreply", include_str!("scripts/noreply.txt")),
     ("admin", include_str!("scripts/admin.txt")),
     ("upkeep", include_str!("scripts/upkeep.txt")),
+    ("meta", include_str!("scripts/meta.txt")),
     ("differences", include_str!("scripts/differences.txt")),
+    (
+        "meta-differences",
+        include_str!("scripts/meta-differences.txt"),
+    ),
 ];
 
 /// At most this many bytes are sent for one script's cuts; long scripts are cut at fewer places, evenly spread.

@@ -42,4 +42,5 @@
 pub mod binary;
 pub mod client;
 pub mod limits;
+pub mod meta;
 pub mod text;

@@ -17,6 +17,12 @@ pub const GET_LINE_MAX: usize = 4 << 20;
 /// `int`. What the store takes (`-I`) is far less, and not the protocol's matter.
 pub const VALUE_LEN_MAX: u32 = 2_147_483_645;
 
+/// Longest token of a meta command's opaque, its letter `O` not counted.
+pub const OPAQUE_MAX: usize = 31;
+
+/// Most words of a meta command's line, its name and its key among them.
+pub const META_WORDS_MAX: usize = 20;
+
 /// Longest body of a binary frame, extras, key and value together; a longer one closes the connection.
 pub const BODY_LEN_MAX: u32 = 1 << 30;
 

@@ -45,6 +45,8 @@ counters! {
     get_hits = GetHits,
     /// Misses of get and gets.
     get_misses = GetMisses,
+    /// me, on any key.
+    cmd_meta = CmdMeta,
     /// delete on a missing key.
     delete_misses = DeleteMisses,
     /// delete on a key that was there.

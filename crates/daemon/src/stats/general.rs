@@ -71,7 +71,7 @@ fn commands(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
     emit("cmd_set", &counters.cmd_set);
     emit("cmd_flush", &counters.cmd_flush);
     emit("cmd_touch", &counters.cmd_touch);
-    emit("cmd_meta", &NONE);
+    emit("cmd_meta", &counters.cmd_meta);
     emit("get_hits", &counters.get_hits);
     emit("get_misses", &counters.get_misses);
     emit("get_expired", &snapshot.store.get_expired);

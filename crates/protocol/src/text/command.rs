@@ -3,6 +3,7 @@
 //! `noreply` hides every reply of its command, errors included. Commands without the field always answer.
 
 use super::{ErrorText, Streams, Upkeep};
+use crate::meta;
 
 /// One decoded line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub enum Command<'a> {
     Quit,
     /// `mn`: answer and write at once.
     Mn,
+    /// `mg`, `ms`, `md`, `ma`, `me`; an `ms` has a data block behind the line.
+    Meta(meta::Command<'a>),
     /// `verbosity <level>`.
     Verbosity {
         /// 0 to [`VERBOSITY_MAX`](crate::limits::VERBOSITY_MAX); higher ones were cut.
@@ -193,7 +196,7 @@ pub struct Refused {
 
 impl Refused {
     /// An answered refusal without a data block.
-    pub(super) const fn plain(error: ErrorText) -> Self {
+    pub(crate) const fn plain(error: ErrorText) -> Self {
         Self {
             error,
             noreply: false,

@@ -1,6 +1,7 @@
 //! What `lru_crawler metadump` and `mgdump` say of an item.
 
 use super::reply::{CRLF, decimal};
+use crate::meta::put_binary_key;
 
 /// An item as `metadump` shows it.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +49,14 @@ pub fn metadump_line(out: &mut Vec<u8>, item: &DumpedItem<'_>) {
     out.extend_from_slice(b" \n");
 }
 
-/// `mg <key>`
-pub fn mgdump_line(out: &mut Vec<u8>, key: &[u8]) {
+/// `mg <key>`, or `mg <base64> b` for a key that is to be written so.
+pub fn mgdump_line(out: &mut Vec<u8>, key: &[u8], binary: bool) {
     out.extend_from_slice(b"mg ");
-    out.extend_from_slice(key);
+    if binary {
+        put_binary_key(out, key);
+    } else {
+        out.extend_from_slice(key);
+    }
     out.extend_from_slice(CRLF);
 }
 
@@ -91,11 +96,12 @@ mod tests {
         item.expires = None;
         item.fetched = true;
         metadump_line(&mut out, &item);
-        mgdump_line(&mut out, item.key);
+        mgdump_line(&mut out, item.key, false);
+        mgdump_line(&mut out, item.key, true);
         let expected: &[u8] =
             b"key=b%25c%FF~ exp=1795606620 la=1795603020 cas=18446744073709551615 fetch=no cls=1 size=68 flags=5 \n\
             key=b%25c%FF~ exp=-1 la=1795603020 cas=18446744073709551615 fetch=yes cls=1 size=68 flags=5 \n\
-            mg b%c\xff~\r\n";
+            mg b%c\xff~\r\nmg YiVj/34= b\r\n";
         assert_eq!(
             out.escape_ascii().to_string(),
             expected.escape_ascii().to_string()

@@ -10,13 +10,13 @@ mod admin;
 mod command;
 mod dump;
 mod frequent;
-mod number;
+pub(crate) mod number;
 mod parse;
 pub mod reply;
 mod scan;
 mod upkeep;
 mod watch;
-mod words;
+pub(crate) mod words;
 
 use memchr::memchr;
 

@@ -5,7 +5,7 @@
 
 /// A word where a number belongs; each method reads it as one kind of number, `None` if it is none.
 #[derive(Clone, Copy)]
-pub(super) enum Number<'a> {
+pub(crate) enum Number<'a> {
     /// One to nine digits, in which both dialects and all kinds agree.
     Plain(u32),
     /// Anything else.
@@ -19,7 +19,7 @@ const STRICT_64_LEN_MAX: usize = 22;
 impl Number<'_> {
     /// Strict, unsigned, 32 bits.
     #[inline(always)]
-    pub(super) fn u32(self) -> Option<u32> {
+    pub(crate) fn u32(self) -> Option<u32> {
         match self {
             Self::Plain(value) => Some(value),
             Self::Word(word) => u32::try_from(strict(word, STRICT_32_LEN_MAX)?).ok(),
@@ -28,7 +28,7 @@ impl Number<'_> {
 
     /// Strict, unsigned, 64 bits.
     #[inline(always)]
-    pub(super) fn u64(self) -> Option<u64> {
+    pub(crate) fn u64(self) -> Option<u64> {
         match self {
             Self::Plain(value) => Some(u64::from(value)),
             Self::Word(word) => strict(word, STRICT_64_LEN_MAX),
@@ -37,7 +37,7 @@ impl Number<'_> {
 
     /// Strict, signed, 32 bits.
     #[inline(always)]
-    pub(super) fn i32(self) -> Option<i32> {
+    pub(crate) fn i32(self) -> Option<i32> {
         match self {
             Self::Plain(value) => i32::try_from(value).ok(),
             Self::Word(word) => strict_signed(word),
@@ -47,7 +47,7 @@ impl Number<'_> {
     /// C, for client flags: cut to 32 bits; nothing below zero.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "the cut is the dialect's")]
-    pub(super) fn c_flags(self) -> Option<u32> {
+    pub(crate) fn c_flags(self) -> Option<u32> {
         match self {
             Self::Plain(value) => Some(value),
             Self::Word(word) => match c_integer(word)? {
@@ -60,7 +60,7 @@ impl Number<'_> {
     /// C, for exptime: within 64 bits, then cut to 32, so that 2³¹ turns negative and means expired.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "the cut is the dialect's")]
-    pub(super) fn c_exptime(self) -> Option<i32> {
+    pub(crate) fn c_exptime(self) -> Option<i32> {
         match self {
             Self::Plain(value) => i32::try_from(value).ok(),
             Self::Word(word) => {

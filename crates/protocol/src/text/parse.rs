@@ -8,6 +8,7 @@ use super::reply::ErrorText;
 use super::upkeep;
 use super::words::{Words, word_end};
 use crate::limits::{BLOCK_END_LEN, KEY_MAX, VALUE_LEN_MAX};
+use crate::meta;
 
 /// The command of a line given without its end.
 ///
@@ -31,6 +32,11 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, Refused> {
         b"decr" => arith(line, at, false).map(Command::Arith),
         b"delete" => delete(line, at),
         b"touch" => touch(line, at),
+        b"mg" => meta::get_line(line, at).map(Command::Meta),
+        b"ms" => meta::set(line, at).map(Command::Meta),
+        b"md" => meta::delete(line, at).map(Command::Meta),
+        b"ma" => meta::arith(line, at).map(Command::Meta),
+        b"me" => meta::debug(line, at).map(Command::Meta),
         b"mn" => Ok(Command::Mn),
         b"quit" => Ok(Command::Quit),
         b"version" => Ok(Command::Version),

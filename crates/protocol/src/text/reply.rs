@@ -44,7 +44,7 @@ pub const ERROR: &[u8] = ErrorText::Error.line();
 /// What follows a data block, and most lines.
 pub const CRLF: &[u8] = b"\r\n";
 
-/// Every error line of the text protocol, meta commands and authentication apart.
+/// Every error line of the text protocol, authentication apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorText {
     /// An unknown command, or a known one that memcached says no more about.
@@ -100,6 +100,28 @@ pub enum ErrorText {
     MetadumpPipelined,
     /// `lru_crawler mgdump` behind other commands.
     MgdumpPipelined,
+    /// A meta flag that there is not.
+    InvalidFlag,
+    /// A meta flag that comes twice.
+    DuplicateFlag,
+    /// `ma` with a flag that is wrong in any way, or too long a key.
+    InvalidOrDuplicateFlag,
+    /// A meta line of too many words.
+    TooManyFlags,
+    /// A meta opaque of more than [`OPAQUE_MAX`](crate::limits::OPAQUE_MAX) bytes.
+    OpaqueTooLong,
+    /// The key of a meta command is not base64, as `b` says.
+    BadBase64,
+    /// The token of a meta flag is not a number.
+    BadToken,
+    /// The initial value of an `ma` is not a number.
+    InvalidInitialValue,
+    /// The delta of an `ma` is not a number.
+    InvalidDeltaValue,
+    /// `ms` in a mode that there is not.
+    InvalidSetMode,
+    /// `ma` in a mode that there is not.
+    InvalidArithMode,
     /// `shutdown` without `-A`. The colon is memcached's.
     ShutdownNotEnabled,
     /// `shutdown` with an unknown argument; without `-A`, [`Self::ShutdownNotEnabled`] goes first.
@@ -169,6 +191,17 @@ impl ErrorText {
             Self::MgdumpNotAllowed => b"ERROR key dump not allowed\r\n",
             Self::MetadumpPipelined => b"ERROR cannot pipeline other commands before metadump\r\n",
             Self::MgdumpPipelined => b"ERROR cannot pipeline other commands before mgdump\r\n",
+            Self::InvalidFlag => b"CLIENT_ERROR invalid flag\r\n",
+            Self::DuplicateFlag => b"CLIENT_ERROR duplicate flag\r\n",
+            Self::InvalidOrDuplicateFlag => b"CLIENT_ERROR invalid or duplicate flag\r\n",
+            Self::TooManyFlags => b"CLIENT_ERROR options flags are too long\r\n",
+            Self::OpaqueTooLong => b"CLIENT_ERROR opaque token too long\r\n",
+            Self::BadBase64 => b"CLIENT_ERROR error decoding key\r\n",
+            Self::BadToken => b"CLIENT_ERROR bad token in command line format\r\n",
+            Self::InvalidInitialValue => b"CLIENT_ERROR invalid numeric initial value\r\n",
+            Self::InvalidDeltaValue => b"CLIENT_ERROR invalid numeric delta value\r\n",
+            Self::InvalidSetMode => b"CLIENT_ERROR invalid mode for ms M token\r\n",
+            Self::InvalidArithMode => b"CLIENT_ERROR invalid mode for ma M token\r\n",
             Self::ShutdownNotEnabled => b"SERVER_ERROR: shutdown not enabled\r\n",
             Self::InvalidShutdownMode => b"CLIENT_ERROR invalid shutdown mode\r\n",
             Self::TlsNotEnabled => b"Error TLS not enabled\r\n",
@@ -212,7 +245,7 @@ impl<'a> From<&'a [u8]> for Key<'a> {
 
 impl Key<'_> {
     #[inline(always)]
-    fn put_behind(self, out: &mut Vec<u8>) {
+    pub(crate) fn put_behind(self, out: &mut Vec<u8>) {
         match self.block {
             Some(block) if self.bytes.len() <= block.len() => {
                 let end = out.len() + self.bytes.len();

@@ -53,7 +53,7 @@ fn is_line_end(buf: &[u8], at: usize) -> bool {
 
 /// Offset of the blank or the line end that ends the word at `at`.
 #[inline(always)]
-pub(super) fn word_end(buf: &[u8], mut at: usize) -> usize {
+pub(crate) fn word_end(buf: &[u8], mut at: usize) -> usize {
     loop {
         at = low_byte(buf, at);
         if buf.get(at) == Some(&b' ') || is_line_end(buf, at) {
@@ -65,7 +65,7 @@ pub(super) fn word_end(buf: &[u8], mut at: usize) -> usize {
 
 /// The words of one line from some offset on. `line` is the line without its end, or a buffer that begins with it.
 #[derive(Clone, Copy)]
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     line: &'a [u8],
     at: usize,
 }
@@ -73,20 +73,26 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     /// Words of `line` from offset `at` on.
     #[inline]
-    pub(super) fn new(line: &'a [u8], at: usize) -> Self {
+    pub(crate) fn new(line: &'a [u8], at: usize) -> Self {
         Self { line, at }
+    }
+
+    /// Offset behind the last word.
+    #[inline(always)]
+    pub(crate) fn at(&self) -> usize {
+        self.at
     }
 
     /// Offset of the next word, `None` when there is none; for a line without its end.
     #[inline(always)]
-    pub(super) fn peek(&mut self) -> Option<usize> {
+    pub(crate) fn peek(&mut self) -> Option<usize> {
         self.at = skip_blanks(self.line, self.at);
         (self.at < self.line.len()).then_some(self.at)
     }
 
     /// The next word.
     #[inline(always)]
-    pub(super) fn word(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn word(&mut self) -> Option<&'a [u8]> {
         let (word, next) = next_key(self.line, self.at)?;
         self.at = next;
         self.line.get(word)
@@ -94,7 +100,7 @@ impl<'a> Words<'a> {
 
     /// The next word, where a number belongs.
     #[inline(always)]
-    pub(super) fn number(&mut self) -> Option<Number<'a>> {
+    pub(crate) fn number(&mut self) -> Option<Number<'a>> {
         if let Some((value, rest)) = plain(self.line.get(self.at..)?)
             && matches!(rest.first(), None | Some(b' '))
         {
@@ -106,7 +112,7 @@ impl<'a> Words<'a> {
 
     /// Whether nothing but blanks is left.
     #[inline]
-    pub(super) fn is_empty(&mut self) -> bool {
+    pub(crate) fn is_empty(&mut self) -> bool {
         self.peek().is_none()
     }
 }
@@ -118,7 +124,7 @@ const _: () = assert!(PLAIN_MAX <= VALUE_LEN_MAX, "a plain length needs no check
 /// One blank and one to nine digits, read in the pass that finds their end; and what is behind them, the caller's to
 /// check.
 #[inline(always)]
-pub(super) fn plain(buf: &[u8]) -> Option<(u32, &[u8])> {
+pub(crate) fn plain(buf: &[u8]) -> Option<(u32, &[u8])> {
     const LEN_MAX: usize = PLAIN_MAX.ilog10() as usize + 1;
     let digits = buf.strip_prefix(b" ")?;
     // Most flags and many exptimes are 0.

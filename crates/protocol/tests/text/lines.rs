@@ -1,5 +1,6 @@
 //! What the tests of the text protocol share: streams of commands, and a client of `decode` that takes them in pieces.
 
+use larder_protocol::meta;
 use larder_protocol::text::{self, Command, GetVerb, Status};
 
 /// What came out of a stream, in the order it came.
@@ -55,6 +56,7 @@ impl Reader {
             Status::Complete { line_len, command } => {
                 let block_len = match command {
                     Command::Store(store) => u64::from(store.value_len) + 2,
+                    Command::Meta(meta::Command::Set(set)) => u64::from(set.value_len) + 2,
                     Command::Refused(refused) => refused.swallow,
                     _ => 0,
                 };

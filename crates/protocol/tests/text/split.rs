@@ -10,7 +10,7 @@ fn whole(stream: &[u8]) -> Vec<Event> {
 
 /// Cuts `stream` in two at every place, and feeds it byte by byte.
 #[track_caller]
-fn check(stream: &[u8]) {
+pub(crate) fn check(stream: &[u8]) {
     let expected = whole(stream);
     for cut in 0..=stream.len() {
         let mut reader = Reader::default();

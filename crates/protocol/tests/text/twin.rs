@@ -2,6 +2,7 @@
 //! asks them one by one, with the standard library's own numbers.
 
 use crate::lines::{LINES, keys};
+use crate::meta;
 use larder_protocol::limits::{
     KEY_MAX, MEMLIMIT_MAX_MB, MEMLIMIT_MIN_MB, SLAB_CLASS_COUNT_MAX, VALUE_LEN_MAX, VERBOSITY_MAX,
 };
@@ -395,7 +396,7 @@ fn twin_which(word: &[u8]) -> Which {
     }
 }
 
-fn strict(word: &[u8], len_max: usize, min: i128, max: i128) -> Option<i128> {
+pub(crate) fn strict(word: &[u8], len_max: usize, min: i128, max: i128) -> Option<i128> {
     let word = std::str::from_utf8(word).ok()?;
     if word.len() > len_max || word.contains('+') || (word.contains('-') && min == 0) {
         return None;
@@ -405,11 +406,11 @@ fn strict(word: &[u8], len_max: usize, min: i128, max: i128) -> Option<i128> {
         .filter(|number| (min..=max).contains(number))
 }
 
-fn strict_u32(word: &[u8]) -> Option<u32> {
+pub(crate) fn strict_u32(word: &[u8]) -> Option<u32> {
     strict(word, 11, 0, u32::MAX.into())?.try_into().ok()
 }
 
-fn strict_i32(word: &[u8]) -> Option<i32> {
+pub(crate) fn strict_i32(word: &[u8]) -> Option<i32> {
     strict(word, 11, i32::MIN.into(), i32::MAX.into())?
         .try_into()
         .ok()
@@ -430,6 +431,9 @@ fn c_integer(word: &[u8]) -> Option<i128> {
 
 /// Decodes `line` with and without bytes behind it and compares with the twin.
 fn check(line: &[u8]) {
+    if meta::is_meta(line) {
+        return meta::check(line);
+    }
     let (expected, expected_keys) = twin(line);
     for behind in [&b""[..], b"\n", b"get behind\r\n"] {
         let buf = [line, behind].concat();

@@ -11,7 +11,7 @@ use larder_store::{
 };
 
 use super::get::sending;
-use super::session::{Filling, Reply, State, Teller};
+use super::session::{After, Filling, Reply, State, Teller};
 use super::text::{Used, used};
 use super::value::store_verb;
 use super::{CloseReason, Pause, Session, Spot, Turn};
@@ -96,7 +96,7 @@ impl Turn<'_> {
             Some(None) => {}
             Some(Some(large)) => {
                 if let Some(pin) = lent.shard.pin(large, self.now) {
-                    session.state = sending((shard, pin), None);
+                    session.state = sending((shard, pin), After::Frame);
                 }
             }
         }
@@ -209,7 +209,7 @@ impl Turn<'_> {
             unique: arith.cas,
             create,
         };
-        let status = match self.count_on(&request)? {
+        let status = match self.count_on(&request, None)?.0 {
             larder_store::Arith::Value(number, unique) => {
                 reply::number(out, echo, number, unique);
                 return Ok(());

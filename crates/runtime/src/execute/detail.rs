@@ -57,6 +57,16 @@ impl Turn<'_> {
         self.count_detail(key, counts);
     }
 
+    /// Counts a delete.
+    #[cold]
+    pub(super) fn detail_delete(&self, key: &[u8]) {
+        let counts = PrefixCounts {
+            deletes: 1,
+            ..PrefixCounts::default()
+        };
+        self.count_detail(key, counts);
+    }
+
     /// Lists the next prefixes.
     pub(super) fn list_on(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
         let State::Listing(listing) = &mut session.state else {

@@ -35,6 +35,7 @@ pub(crate) enum DumpAs {
 /// What a line says of an item, but for its key.
 struct Facts {
     key: Range<usize>,
+    binary_key: bool,
     value_len: u32,
     exptime: RelTime,
     accessed: RelTime,
@@ -58,6 +59,7 @@ impl Found {
         self.keys.extend_from_slice(item.key);
         self.items.push(Facts {
             key: begin..self.keys.len(),
+            binary_key: item.binary_key,
             value_len: item.value_len,
             exptime: item.exptime,
             accessed: item.accessed,
@@ -158,7 +160,7 @@ impl Turn<'_> {
         for item in &found.items {
             let key = &found.keys[item.key.clone()];
             match what {
-                DumpAs::Lines(DumpFormat::Mg) => mgdump_line(out, key),
+                DumpAs::Lines(DumpFormat::Mg) => mgdump_line(out, key, item.binary_key),
                 DumpAs::Lines(DumpFormat::Meta) => {
                     let line = DumpedItem {
                         key,
@@ -172,6 +174,8 @@ impl Turn<'_> {
                     };
                     metadump_line(out, &line);
                 }
+                // Its lines have no way to say that a key is base64.
+                DumpAs::Cachedump { .. } if item.binary_key => {}
                 DumpAs::Cachedump {
                     items_left,
                     bytes_left,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use larder_protocol::text::{GetVerb, next_key, reply};
 use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard, Touch};
 
-use super::session::{Keys, Sending, State};
+use super::session::{After, Keys, Sending, State};
 use super::text::Used;
 use super::{Pause, Session, Spot, Turn};
 use crate::limits::{KEY_BYTES_PER_TURN, OUTPUT_HIGH};
@@ -77,7 +77,7 @@ impl Turn<'_> {
                     exptime: 0,
                     left: line_len - key_end,
                 };
-                session.state = sending(*large, Some(then));
+                session.state = sending(*large, After::Keys(then));
                 return (key_end, None);
             }
         };
@@ -133,7 +133,7 @@ impl Turn<'_> {
                         left: keys.left - next,
                         ..keys
                     };
-                    next_state = sending(*large, Some(then));
+                    next_state = sending(*large, After::Keys(then));
                     used = (next, None);
                     break;
                 }
@@ -299,8 +299,8 @@ impl Turn<'_> {
     }
 }
 
-/// Sending a large value, then the rest of its get.
+/// Sending a large value, then the rest of its reply.
 #[cold]
-pub(super) fn sending((shard, pin): (usize, Pin), then: Option<Keys>) -> State {
+pub(super) fn sending((shard, pin): (usize, Pin), then: After) -> State {
     State::Sending(Box::new(Sending { shard, pin, then }))
 }

@@ -2,15 +2,16 @@
 //!
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
-//! `text` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data blocks on
-//! their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe` (what others are told
-//! of them).
+//! `text`, `meta` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data
+//! blocks on their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe`
+//! (what others are told of them).
 
 mod ahead;
 mod binary;
 mod detail;
 mod dump;
 mod get;
+mod meta;
 mod observe;
 mod session;
 mod stats;
@@ -26,8 +27,8 @@ use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 
 pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use observe::note_events;
+use session::{After, Sending, State, Wire};
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
-use session::{Sending, State, Wire};
 pub(crate) use stats::{LISTENING, PARSING};
 
 use crate::clock::Clock;
@@ -158,9 +159,13 @@ impl<'a> Turn<'a> {
             if let State::Sending(sent) = state {
                 let Sending { pin, then, .. } = *sent;
                 lent.shard.unpin(pin);
-                if let Some(keys) = then {
-                    out.extend_from_slice(CRLF);
-                    session.state = State::Keys(keys);
+                match then {
+                    After::Frame => {}
+                    After::Line => out.extend_from_slice(CRLF),
+                    After::Keys(keys) => {
+                        out.extend_from_slice(CRLF);
+                        session.state = State::Keys(keys);
+                    }
                 }
             }
         }

@@ -13,7 +13,7 @@ use larder_store::{
 use super::session::{State, Teller};
 use super::{Pause, Session, Turn};
 use crate::clock::Clock;
-use crate::shared::{PrefixCounts, Shared};
+use crate::shared::Shared;
 use crate::watch::{Entry, Journal, NoWatcher, Watchers};
 
 impl Turn<'_> {
@@ -69,6 +69,17 @@ impl Turn<'_> {
         }
     }
 
+    /// What a command is about to come upon, if somebody is to be told.
+    #[inline]
+    pub(super) fn look_if_observed(
+        &self,
+        shard: &Shard,
+        hash: KeyHash,
+        key: &[u8],
+    ) -> Option<Seen> {
+        self.observed().then(|| shard.look(hash, key, self.now))
+    }
+
     /// Tells of a look-up, and what it came upon.
     #[cold]
     pub(super) fn note_seen(&self, key: &[u8], seen: Seen) {
@@ -98,7 +109,6 @@ impl Turn<'_> {
     ) {
         self.note_shard(shard);
         let key = request.key;
-        self.detail_store(key);
         self.note_seen(key, seen);
         let status = match stored {
             Stored::Stored(_) => "stored",
@@ -187,11 +197,6 @@ impl Turn<'_> {
         deleted: Deleted,
         cmd: Option<&'static str>,
     ) {
-        let counts = PrefixCounts {
-            deletes: 1,
-            ..PrefixCounts::default()
-        };
-        self.count_detail(key, counts);
         self.note_seen(key, seen);
         if let Seen::Item(item) = seen
             && deleted == Deleted::Deleted

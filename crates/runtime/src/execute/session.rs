@@ -11,6 +11,7 @@ use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 use super::Spot;
 use super::detail::Listing;
 use super::dump::{DumpAs, DumpAt};
+use super::meta::MetaFilling;
 use super::upkeep::Ask;
 use crate::config::Protocol;
 use crate::shared::Shared;
@@ -152,6 +153,8 @@ pub(crate) struct Filling {
     pub(crate) data: Vec<u8>,
     /// A large value's part that is in its shard.
     pub(crate) pending: Option<Pending>,
+    /// What is more to an `ms`.
+    pub(crate) meta: Option<Box<MetaFilling>>,
 }
 
 impl Filling {
@@ -173,6 +176,7 @@ impl Filling {
             key_len: request.key.len(),
             data: request.key.to_vec(),
             pending: None,
+            meta: None,
         }
     }
 
@@ -189,8 +193,18 @@ impl Filling {
 pub(crate) struct Sending {
     pub(crate) shard: usize,
     pub(crate) pin: Pin,
-    /// The rest of a text get, whose value has a line end; nothing of a binary one.
-    pub(crate) then: Option<Keys>,
+    pub(crate) then: After,
+}
+
+/// What follows a large value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After {
+    /// Nothing: a frame ends with its value.
+    Frame,
+    /// The line end of a meta get's.
+    Line,
+    /// A line end, and the rest of a classic get.
+    Keys(Keys),
 }
 
 /// Statistics that are being gathered.

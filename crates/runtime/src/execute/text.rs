@@ -4,7 +4,9 @@ use larder_protocol::binary::ReplyStatus;
 use larder_protocol::text::{
     self, Arith, Command, ErrorText, Frequent, Refused, Status, Store, frequent, reply,
 };
-use larder_store::{ArithRequest, BORROW_COPY_MAX, Deleted, RelTime, StoreRequest, Touch};
+use larder_store::{
+    ArithRequest, BORROW_COPY_MAX, Deleted, Exptimes, MetaArith, RelTime, StoreRequest, Touch,
+};
 
 use super::session::{Filling, Keys, Reply, State, Teller};
 use super::value::{PAGES_FOR_SMALL, store_verb};
@@ -79,6 +81,7 @@ impl Turn<'_> {
         }
         session.searched = 0;
         match command {
+            Command::Meta(meta) => self.meta(session, &meta, line_len, input, out),
             Command::Get(get) => {
                 let exptime = if get.verb.touches() {
                     self.clock.exptime(get.exptime, self.now)
@@ -115,7 +118,7 @@ impl Turn<'_> {
             Ok(())
         };
         match command {
-            Command::Get(_) | Command::Store(_) => Ok(()),
+            Command::Get(_) | Command::Store(_) | Command::Meta(_) => Ok(()),
             Command::Arith(arith) => self.arith(&arith, out),
             Command::Delete { key, noreply } => self.delete(key, noreply, out),
             Command::Touch {
@@ -270,6 +273,21 @@ impl Turn<'_> {
         value_len: u32,
         teller: Teller,
     ) -> Result<(), Pause> {
+        self.refuse_large(session, verb, key, value_len, teller)?;
+        // memcached counts it by its prefix, and not as a set.
+        self.detail_store(key);
+        Ok(())
+    }
+
+    /// [`Self::too_large`] of what `stats detail` does not count.
+    pub(super) fn refuse_large(
+        &self,
+        session: &mut Session,
+        verb: text::StoreVerb,
+        key: &[u8],
+        value_len: u32,
+        teller: Teller,
+    ) -> Result<(), Pause> {
         let too_large = || self.note_refused(key, "too_large", verb, teller);
         if verb == text::StoreVerb::Set {
             let (hash, index) = self.place(key);
@@ -280,8 +298,6 @@ impl Turn<'_> {
         } else {
             too_large();
         }
-        // memcached counts it by its prefix, and not as a set.
-        self.detail_store(key);
         self.count(Counter::StoreTooLarge, 1);
         session.state = State::Swallowing {
             left: u64::from(value_len) + teller.block_end().len() as u64,
@@ -290,17 +306,27 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Counts up or down, and counts that.
+    /// Counts up or down, and counts that. `with` is what an `ma` asks for beside it.
     pub(super) fn count_on(
         &self,
         request: &ArithRequest<'_>,
-    ) -> Result<larder_store::Arith, Pause> {
+        with: Option<&MetaArith>,
+    ) -> Result<(larder_store::Arith, Exptimes), Pause> {
         let (hash, index) = self.place(request.key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
         self.note_look(&lent.shard, hash, request.key);
-        let result = lent.shard.arith(hash, request, self.moment());
+        let (result, exptimes) = match with {
+            Some(with) => {
+                let moment = self.moment();
+                lent.shard.arith_meta(hash, request, with, moment)
+            }
+            None => {
+                let result = lent.shard.arith(hash, request, self.moment());
+                (result, Exptimes::default())
+            }
+        };
         if self.observed() {
             self.note_shard(&mut lent.shard);
         }
@@ -316,7 +342,7 @@ impl Turn<'_> {
             }
             _ => {}
         }
-        Ok(result)
+        Ok((result, exptimes))
     }
 
     fn arith(&self, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
@@ -327,7 +353,7 @@ impl Turn<'_> {
             unique: 0,
             create: None,
         };
-        let text = match self.count_on(&request)? {
+        let text = match self.count_on(&request, None)?.0 {
             larder_store::Arith::Value(number, _) => {
                 if !arith.noreply {
                     reply::number(out, number);
@@ -353,9 +379,7 @@ impl Turn<'_> {
     ) -> Result<Deleted, Pause> {
         let (hash, index) = self.place(key);
         let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
-        let seen = self
-            .observed()
-            .then(|| lent.shard.look(hash, key, self.now));
+        let seen = self.look_if_observed(&lent.shard, hash, key);
         let deleted = lent.shard.delete(hash, key, unique, self.now);
         match deleted {
             Deleted::Deleted => self.count(Counter::DeleteHits, 1),
@@ -363,6 +387,7 @@ impl Turn<'_> {
             Deleted::Exists => {}
         }
         if let Some(seen) = seen {
+            self.detail_delete(key);
             self.note_removed(key, seen, deleted, cmd);
         }
         Ok(deleted)

@@ -102,12 +102,11 @@ impl Turn<'_> {
         value: &[u8],
     ) -> Option<Stored> {
         let mut lent = self.shared.borrow(spot.shard)?;
-        let seen = self
-            .observed()
-            .then(|| lent.shard.look(spot.hash, request.key, self.now));
+        let seen = self.look_if_observed(&lent.shard, spot.hash, request.key);
         let stored = self.store_into(&mut lent, verb, request, spot, value);
         if let Some(seen) = seen {
             let offer = (verb, request, value.len() as u32);
+            self.detail_store(request.key);
             self.note_store(&mut lent.shard, spot.hash, offer, (seen, stored));
         }
         Some(stored)
@@ -124,16 +123,22 @@ impl Turn<'_> {
         value: &[u8],
     ) -> Stored {
         let Spot { hash, shard, hint } = *spot;
-        let pages = if value.len() < CHUNKED_FROM {
+        self.provide_for(value.len(), shard, lent);
+        let value = Value::Bytes(value);
+        let stored = lent.shard.store(hash, hint, request, value, self.moment());
+        self.count_stored(verb, stored);
+        stored
+    }
+
+    /// Sees to it that the shard has the pages that a value may need.
+    #[inline(always)]
+    pub(super) fn provide_for(&self, value_len: usize, shard: usize, lent: &mut Lent) {
+        let pages = if value_len < CHUNKED_FROM {
             PAGES_FOR_SMALL
         } else {
             self.pages_for_slice()
         };
         self.shared.provide(shard, lent, pages, 0, self.now);
-        let value = Value::Bytes(value);
-        let stored = lent.shard.store(hash, hint, request, value, self.moment());
-        self.count_stored(verb, stored);
-        stored
     }
 
     fn pages_for_slice(&self) -> usize {
@@ -141,7 +146,7 @@ impl Turn<'_> {
     }
 
     #[inline]
-    fn count_stored(&self, verb: StoreVerb, stored: Stored) {
+    pub(super) fn count_stored(&self, verb: StoreVerb, stored: Stored) {
         if verb == StoreVerb::Cas {
             match stored {
                 Stored::Stored(_) => self.count(Counter::CasHits, 1),
@@ -186,19 +191,25 @@ impl Turn<'_> {
             Ok(filled) => filled,
             Err(pause) => return (used, Some(pause)),
         };
+        let State::Filling(filling) = std::mem::replace(&mut session.state, State::Line) else {
+            return (used, None);
+        };
         let (teller, verb) = (filling.teller, filling.verb);
-        if !matches!(filled, Filled::Stored(_)) {
+        if filling.meta.is_none() && !matches!(filled, Filled::Stored(..)) {
             self.detail_store(filling.key());
         }
-        session.state = State::Line;
         match filled {
-            Filled::Stored(stored) => self.tell(teller, verb, stored, out),
+            Filled::Stored(stored, len) => match &filling.meta {
+                None => self.tell(teller, verb, stored, out),
+                Some(meta) => meta.tell(filling.key(), (stored, len), out),
+            },
             // Only text has an end that can be bad; a frame's shape is judged by its head.
             Filled::BadEnd => teller
                 .refusal(ErrorText::BadDataChunk, ReplyStatus::InvalidArguments)
                 .write(out),
             Filled::NoMemory { left } => {
-                let reply = no_memory(teller, verb);
+                let joins = filling.meta.is_none() && joins(verb);
+                let reply = no_memory(teller, joins);
                 session.state = State::Swallowing { left, reply };
             }
         }
@@ -219,8 +230,18 @@ impl Turn<'_> {
             return (used, Ok(Filled::BadEnd));
         }
         let (request, spot) = (filling.request(), self.spot(filling.key()));
-        let stored = self.store_seldom(filling.verb, &request, &spot, value);
-        (used, stored.map(Filled::Stored).ok_or(Pause::Taken))
+        let Some(meta) = &filling.meta else {
+            let stored = self.store_seldom(filling.verb, &request, &spot, value);
+            let filled = stored.map(|stored| Filled::Stored(stored, filling.value_len));
+            return (used, filled.ok_or(Pause::Taken));
+        };
+        let Some(mut lent) = self.shared.borrow(spot.shard) else {
+            return (used, Err(Pause::Taken));
+        };
+        self.provide_for(value_len, spot.shard, &mut lent);
+        let (verb, value) = (filling.verb, Value::Bytes(value));
+        let (stored, len) = self.store_meta(&mut lent, verb, &request, &spot, value, &meta.with);
+        (used, Ok(Filled::Stored(stored, len)))
     }
 
     fn fill_large(&self, filling: &mut Filling, input: &[u8]) -> (usize, Result<Filled, Pause>) {
@@ -307,9 +328,9 @@ impl Turn<'_> {
         Slice::In
     }
 
-    /// A `set` that found no memory takes the old value with it.
+    /// A `set` that found no memory takes the old value with it, and so does an `ms` in every mode.
     fn forget_old(&self, shard: &mut Shard, filling: &Filling, hash: larder_store::KeyHash) {
-        if filling.verb == StoreVerb::Set {
+        if filling.verb == StoreVerb::Set || filling.meta.is_some() {
             self.note_look(shard, hash, filling.key());
             shard.forget(hash, filling.key(), self.now);
         }
@@ -328,7 +349,7 @@ impl Turn<'_> {
             return (used, Err(Pause::Taken));
         };
         let Some(pending) = filling.pending.take() else {
-            return (used, Ok(Filled::Stored(Stored::NoMemory)));
+            return (used, Ok(Filled::Stored(Stored::NoMemory, 0)));
         };
         if filling.block() != block_end {
             lent.shard.abandon(pending);
@@ -336,26 +357,31 @@ impl Turn<'_> {
         }
         self.shared
             .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
-        let seen = self
-            .observed()
-            .then(|| lent.shard.look(hash, filling.key(), self.now));
         let (request, value) = (filling.request(), Value::Arrived(pending));
+        if let Some(meta) = &filling.meta {
+            let (verb, spot) = (filling.verb, self.spot(filling.key()));
+            let (stored, len) =
+                self.store_meta(&mut lent, verb, &request, &spot, value, &meta.with);
+            return (used, Ok(Filled::Stored(stored, len)));
+        }
+        let seen = self.look_if_observed(&lent.shard, hash, filling.key());
         let stored = lent
             .shard
             .store(hash, Hint::NONE, &request, value, self.moment());
         self.count_stored(filling.verb, stored);
         if let Some(seen) = seen {
             let offer = (filling.verb, &request, filling.value_len);
+            self.detail_store(request.key);
             self.note_store(&mut lent.shard, hash, offer, (seen, stored));
         }
-        (used, Ok(Filled::Stored(stored)))
+        (used, Ok(Filled::Stored(stored, filling.value_len)))
     }
 }
 
 /// The end of taking in a block.
 enum Filled {
-    /// It was offered to the store.
-    Stored(Stored),
+    /// It was offered to the store; the length of the whole value.
+    Stored(Stored, u32),
     /// It does not end as blocks do.
     BadEnd,
     /// There is no memory for it; this much of it is still to be dropped.
@@ -393,8 +419,8 @@ fn status_of(verb: StoreVerb, stored: Stored) -> ReplyStatus {
 }
 
 /// The reply when memory was found missing before the whole block had come.
-fn no_memory(teller: Teller, verb: StoreVerb) -> Reply {
-    let error = if joins(verb) {
+fn no_memory(teller: Teller, joins: bool) -> Reply {
+    let error = if joins {
         ErrorText::OutOfMemory
     } else {
         ErrorText::OutOfMemoryStoring

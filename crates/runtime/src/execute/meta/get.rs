@@ -1,0 +1,199 @@
+//! `mg`: a hit with whatever is asked of it, a miss, or an item made on the spot for its client to fill.
+
+use larder_protocol::meta::reply::{self, Code, OF_KEY, Shown};
+use larder_protocol::meta::{Letters, Request};
+use larder_protocol::text::ErrorText;
+use larder_protocol::text::reply::{CRLF, Key};
+use larder_store::{BORROW_COPY_MAX, KeyHash, MetaFound, MetaGet, MetaStore, Place};
+
+use super::super::get::sending;
+use super::super::session::After;
+use super::super::value::PAGES_FOR_SMALL;
+use super::super::{Pause, Session, Turn};
+use super::is_unfit;
+use crate::shared::Lent;
+use crate::snapshot::Counter;
+
+/// Flags that ask for more than to see the item.
+const ASKS_MORE: Letters = Letters::of(b"TNRu");
+
+impl Turn<'_> {
+    /// Fetches an item, and answers.
+    #[inline(always)]
+    pub(in super::super) fn mg(
+        &self,
+        session: &mut Session,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let mut room = None;
+        let key = request.item_key(&mut room);
+        let (hash, shard) = self.place(key);
+        let mut lent = self.shared.borrow(shard).ok_or(Pause::Taken)?;
+        if request.flags.has_any(ASKS_MORE) || self.observed() {
+            return self.mg_seldom(session, request, (key, hash, shard), &mut lent, out);
+        }
+        let Some(found) = lent.shard.get_meta::<6>(hash, key, self.now) else {
+            self.count_mg(false, false);
+            self.miss(request, key, out);
+            return Ok(());
+        };
+        self.count_mg(true, false);
+        if let Some(large) = self.answer_mg(request, &found, out) {
+            self.send_large(session, shard, &mut lent, large);
+        }
+        Ok(())
+    }
+
+    /// [`Self::mg`] that asks for more than to see the item, or while somebody observes.
+    #[inline(never)]
+    fn mg_seldom(
+        &self,
+        session: &mut Session,
+        request: &Request<'_>,
+        (key, hash, shard): (&[u8], KeyHash, usize),
+        lent: &mut Lent,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let flags = &request.flags;
+        let exptime = |sent| self.clock.exptime(sent, self.now);
+        let ask = MetaGet {
+            touch: flags.ttl().map(exptime),
+            recache: flags.recache().map(exptime),
+            recache_first: flags.is_before(b'R', b'T'),
+            unseen: flags.has(b'u'),
+        };
+        self.note_look(&lent.shard, hash, key);
+        let Some(found) = lent.shard.get_meta_with(hash, key, &ask, self.now) else {
+            match flags.vivify() {
+                Some(sent) => self.vivify(request, (key, hash, shard), exptime(sent), lent, out),
+                None => {
+                    self.count_mg(false, false);
+                    self.miss(request, key, out);
+                }
+            }
+            return Ok(());
+        };
+        self.count_mg(true, ask.touch.is_some());
+        if let Some(large) = self.answer_mg(request, &found, out) {
+            self.send_large(session, shard, lent, large);
+        }
+        Ok(())
+    }
+
+    /// Writes what was found; of a large value the line only, and says where it is.
+    #[inline(always)]
+    fn answer_mg(
+        &self,
+        request: &Request<'_>,
+        hit: &MetaFound<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<Place> {
+        let (flags, found) = (&request.flags, &hit.found);
+        let len = found.value_len();
+        let cas = found.cas();
+        let exptime = match flags.has(b'T') && flags.is_before(b't', b'T') {
+            true => hit.old_exptime,
+            false => found.exptime(),
+        };
+        let shown = Shown {
+            key: Key {
+                bytes: found.key(),
+                block: found.key_block(),
+            },
+            binary: found.has_binary_key() || is_unfit(request, found.key()),
+            value_len: len,
+            cas,
+            client_flags: found.flags(),
+            ttl: self.ttl(exptime),
+            fetched: hit.fetched,
+            idle_s: self.now.saturating_sub(hit.accessed),
+        };
+        let contest = reply::Contest {
+            won: hit.contest.won,
+            lost: hit.contest.lost,
+            stale: hit.contest.stale,
+        };
+        // A client that has this very version is spared the value.
+        let with_value = flags.has(b'v') && flags.cas() != Some(cas);
+        reply::hit(out, with_value, flags, &shown, contest);
+        if !with_value {
+            return None;
+        }
+        if len as usize > BORROW_COPY_MAX {
+            return found.place();
+        }
+        found.copy_value(out);
+        out.extend_from_slice(CRLF);
+        None
+    }
+
+    fn send_large(&self, session: &mut Session, shard: usize, lent: &mut Lent, large: Place) {
+        if let Some(pin) = lent.shard.pin(large, self.now) {
+            session.state = sending((shard, pin), After::Line);
+        }
+    }
+
+    #[cold]
+    fn miss(&self, request: &Request<'_>, key: &[u8], out: &mut Vec<u8>) {
+        if !request.flags.has(b'q') {
+            let shown = Shown::of_request(request, key);
+            reply::line(out, Code::Miss, &request.flags, OF_KEY, &shown);
+        }
+    }
+
+    /// Makes an empty item, and answers as if it had been there. Whoever asked is the one to fill it.
+    fn vivify(
+        &self,
+        request: &Request<'_>,
+        (key, hash, shard): (&[u8], KeyHash, usize),
+        exptime: u32,
+        lent: &mut Lent,
+        out: &mut Vec<u8>,
+    ) {
+        let flags = &request.flags;
+        let with = MetaStore {
+            unique: flags.new_cas(),
+            binary_key: request.is_binary(),
+            ..MetaStore::default()
+        };
+        let touch = flags.ttl().map(|sent| self.clock.exptime(sent, self.now));
+        let last = touch.unwrap_or(exptime);
+        self.shared
+            .provide(shard, lent, PAGES_FOR_SMALL, 0, self.now);
+        let made = lent.shard.vivify(hash, key, last, &with, self.moment());
+        if self.observed() {
+            self.note_shard(&mut lent.shard);
+        }
+        let Some(cas) = made else {
+            out.extend_from_slice(ErrorText::OutOfMemory.line());
+            return;
+        };
+        self.count_mg(true, touch.is_some());
+        let is_old = touch.is_some() && flags.is_before(b't', b'T');
+        let shown = Shown {
+            cas,
+            ttl: self.ttl(if is_old { exptime } else { last }),
+            ..Shown::of_request(request, key)
+        };
+        let won = reply::Contest {
+            won: true,
+            ..reply::Contest::default()
+        };
+        reply::hit(out, flags.has(b'v'), flags, &shown, won);
+        if flags.has(b'v') {
+            out.extend_from_slice(CRLF);
+        }
+    }
+
+    #[inline(always)]
+    fn count_mg(&self, hit: bool, touches: bool) {
+        let [asked, outcome] = match (hit, touches) {
+            (true, false) => [Counter::CmdGet, Counter::GetHits],
+            (true, true) => [Counter::CmdTouch, Counter::TouchHits],
+            (false, _) => [Counter::CmdGet, Counter::GetMisses],
+        };
+        self.count(asked, 1);
+        self.count(outcome, 1);
+    }
+}

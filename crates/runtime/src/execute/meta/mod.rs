@@ -1,0 +1,204 @@
+//! The meta commands, one by one: `md`, `ma` and `me` here, `mg` in `get`, `ms` in `set`.
+//!
+//! They act on the same items as the classic commands, by the same calls where they ask for the same.
+
+mod get;
+mod set;
+
+use larder_protocol::meta::reply::{self, Code, Debug, OF_KEY, OF_NUMBER, Shown};
+use larder_protocol::meta::{Arith, Command, Request};
+use larder_protocol::text::ErrorText;
+use larder_store::{
+    ArithRequest, Create, Deleted, MetaArith, MetaDelete, MetaDeleted, RelTime, Seen,
+};
+
+pub(crate) use set::MetaFilling;
+
+use super::text::{Used, used};
+use super::value::PAGES_FOR_SMALL;
+use super::{Pause, Session, Turn};
+use crate::snapshot::Counter;
+
+impl Turn<'_> {
+    /// Carries out a meta command, of which the line is there.
+    pub(super) fn meta(
+        &self,
+        session: &mut Session,
+        command: &Command<'_>,
+        line_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        let done = match command {
+            Command::Set(set) => return self.ms(session, set, line_len, input, out),
+            Command::Get(request) => self.mg(session, request, out),
+            Command::Delete(request) => self.md(request, out),
+            Command::Arith(arith) => self.ma(arith, out),
+            Command::Debug(request) => self.me(request, out),
+        };
+        used(line_len, done)
+    }
+
+    /// Removes an item, empties it, or marks it as stale.
+    fn md(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let mut room = None;
+        let (key, flags) = (request.item_key(&mut room), &request.flags);
+        let exptime = |sent| self.clock.exptime(sent, self.now);
+        let touch = flags.ttl().map(exptime);
+        let delete = MetaDelete {
+            compare: flags.cas(),
+            invalidate: flags.has(b'I'),
+            empty: flags
+                .has(b'x')
+                .then(|| (flags.client_flags(), touch.unwrap_or_default())),
+            touch,
+            unique: flags.new_cas(),
+        };
+        let (hash, index) = self.place(key);
+        let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+        self.shared
+            .provide(index, &mut lent, PAGES_FOR_SMALL, 0, self.now);
+        let seen = self.look_if_observed(&lent.shard, hash, key);
+        let deleted = lent.shard.delete_meta(hash, key, &delete, self.moment());
+        if let Some(seen) = seen {
+            self.note_shard(&mut lent.shard);
+            self.note_md(key, seen, deleted, delete.invalidate);
+        }
+        let code = match deleted {
+            MetaDeleted::Done => Code::Done,
+            MetaDeleted::NotFound => Code::NotFound,
+            MetaDeleted::Exists => Code::Exists,
+            MetaDeleted::NoMemory => {
+                out.extend_from_slice(ErrorText::OutOfMemory.line());
+                return Ok(());
+            }
+        };
+        match deleted {
+            MetaDeleted::Done if delete.invalidate => {}
+            MetaDeleted::Done => self.count(Counter::DeleteHits, 1),
+            // memcached counts one whose CAS unique is another among them.
+            _ => self.count(Counter::DeleteMisses, 1),
+        }
+        if !(flags.has(b'q') && code.is_dull()) {
+            reply::line(out, code, flags, OF_KEY, &Shown::of_request(request, key));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note_md(&self, key: &[u8], seen: Seen, deleted: MetaDeleted, invalidate: bool) {
+        let deleted = match deleted {
+            MetaDeleted::Done => Deleted::Deleted,
+            MetaDeleted::NotFound | MetaDeleted::NoMemory => Deleted::NotFound,
+            MetaDeleted::Exists => Deleted::Exists,
+        };
+        self.note_removed(key, seen, deleted, (!invalidate).then_some("md"));
+    }
+
+    /// Counts up or down.
+    fn ma(&self, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let Arith { request, incr } = arith;
+        let mut room = None;
+        let (key, flags) = (request.item_key(&mut room), &request.flags);
+        let exptime = |sent| self.clock.exptime(sent, self.now);
+        let initial = flags.initial();
+        let wanted = ArithRequest {
+            key,
+            delta: flags.delta(),
+            incr: *incr,
+            unique: flags.cas().unwrap_or_default(),
+            create: flags.vivify().map(|sent| Create {
+                initial,
+                exptime: exptime(sent),
+            }),
+        };
+        let with = MetaArith {
+            touch: flags.ttl().map(exptime),
+            unique: flags.new_cas(),
+            binary_key: request.is_binary(),
+        };
+        let mut shown = Shown::of_request(request, key);
+        let (result, exptimes) = self.count_on(&wanted, Some(&with))?;
+        let (number, unique) = match result {
+            larder_store::Arith::Value(number, unique) => (number, unique),
+            larder_store::Arith::Created(unique) => (initial, unique),
+            other => {
+                refuse_ma(other, request, &shown, out);
+                return Ok(());
+            }
+        };
+        if flags.has(b'q') {
+            return Ok(());
+        }
+        let is_old = flags.is_before(b't', b'T');
+        shown.ttl = self.ttl(if is_old { exptimes.old } else { exptimes.new });
+        shown.cas = unique;
+        match flags.has(b'v') {
+            true => reply::number(out, number, flags, &shown),
+            false => reply::line(out, Code::Done, flags, OF_NUMBER, &shown),
+        }
+        Ok(())
+    }
+
+    /// Shows an item's metadata.
+    fn me(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let mut room = None;
+        let key = request.item_key(&mut room);
+        let (hash, index) = self.place(key);
+        let lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
+        self.note_look(&lent.shard, hash, key);
+        self.count(Counter::CmdMeta, 1);
+        let Some(item) = lent.shard.inspect(hash, key, self.now) else {
+            let none = Shown::of_request(request, key);
+            reply::line(out, Code::Miss, &request.flags, reply::NOTHING, &none);
+            return Ok(());
+        };
+        let shown = Shown {
+            key: item.key.into(),
+            binary: item.binary_key || is_unfit(request, item.key),
+            value_len: item.value_len,
+            cas: item.cas,
+            client_flags: item.flags,
+            ttl: self.ttl(item.exptime),
+            fetched: item.fetched,
+            idle_s: self.now.saturating_sub(item.accessed),
+        };
+        let (class, size) = (item.class, item.size);
+        reply::debug(out, &Debug { shown, class, size });
+        Ok(())
+    }
+
+    /// Seconds left of an exptime; none is for ever. As in memcached a time that is over already comes out as a huge
+    /// number: an item can only be seen then by the command that made it so.
+    #[inline(always)]
+    fn ttl(&self, exptime: RelTime) -> Option<u32> {
+        (exptime != 0).then(|| exptime.wrapping_sub(self.now))
+    }
+}
+
+/// Whether an item's key, asked for as base64, could not stand on a line as it is. It is then shown as base64 even if
+/// the item came by the binary protocol, which knows of no lines.
+#[inline(always)]
+fn is_unfit(request: &Request<'_>, key: &[u8]) -> bool {
+    request.is_binary() && key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
+}
+
+/// Answers an `ma` that came to no number.
+fn refuse_ma(
+    result: larder_store::Arith,
+    request: &Request<'_>,
+    shown: &Shown<'_>,
+    out: &mut Vec<u8>,
+) {
+    let code = match result {
+        larder_store::Arith::NonNumeric => {
+            return out.extend_from_slice(ErrorText::NonNumeric.line());
+        }
+        larder_store::Arith::NoMemory => {
+            return out.extend_from_slice(ErrorText::OutOfMemory.line());
+        }
+        larder_store::Arith::Exists => Code::Exists,
+        _ => Code::NotFound,
+    };
+    reply::line(out, code, &request.flags, OF_KEY, shown);
+}
