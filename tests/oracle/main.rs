@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conns;
 mod frames;
 mod pair;
 mod random;
@@ -130,6 +131,11 @@ fn differences_are_differences() {
         let needless = theirs == script.right_answer();
         assert!(!needless, "{}: memcached answers the same", script.name);
     }
+}
+
+#[test]
+fn states_of_connections() {
+    conns::states_are_alike();
 }
 
 #[test]

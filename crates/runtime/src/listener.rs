@@ -11,7 +11,7 @@ use crate::config::Protocol;
 use crate::conn::Conn;
 use crate::daemon::Stop;
 use crate::event_loop::EventLoop;
-use crate::execute::LISTENING;
+use crate::execute::{FRESH, LISTENING};
 use crate::limits::ACCEPT_REST;
 use crate::quota::{Cause, Quota};
 use crate::shared::{ConnInfo, Shared};
@@ -132,7 +132,7 @@ impl Listener {
         if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
             log::debug!("{peer}: connected{left_out}");
         }
-        let info = ConnInfo::new(socket.fd(), remote, peer, local, self.clock.now(), 0);
+        let info = ConnInfo::new(socket.fd(), remote, peer, local, self.clock.now(), FRESH);
         let info = Arc::new(info);
         self.shared.register_conn(&info);
         let worker = self.shared.least_loaded();

@@ -29,7 +29,7 @@ pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use observe::note_events;
 use session::{After, Sending, State, Wire};
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
-pub(crate) use stats::{LISTENING, PARSING};
+pub(crate) use stats::{FRESH, LISTENING, PARSING};
 
 use crate::clock::Clock;
 use crate::config::Config;

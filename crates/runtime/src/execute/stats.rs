@@ -17,7 +17,7 @@ use crate::tunables::Tunables;
 
 /// The states of a connection, as `stats conns` words them; its number is kept in
 /// [`crate::shared::ConnInfo`].
-const CONN_STATES: [&str; 7] = [
+const CONN_STATES: [&str; 8] = [
     "conn_new_cmd",
     "conn_parse_cmd",
     "conn_nread",
@@ -25,13 +25,14 @@ const CONN_STATES: [&str; 7] = [
     "conn_mwrite",
     "conn_listening",
     "conn_watch",
+    "conn_read",
 ];
 
 impl Session {
     /// The number of the session's state in `stats conns`, for one that waits.
     pub(crate) fn state_number(&self) -> u8 {
         match self.state {
-            State::Line => 0,
+            State::Line => 7,
             State::Keys(_)
             | State::Gathering(_)
             | State::Listing(_)
@@ -44,6 +45,9 @@ impl Session {
         }
     }
 }
+
+/// The state number of a connection from which nothing has come.
+pub(crate) const FRESH: u8 = 0;
 
 /// The state number of a connection whose commands are being carried out.
 pub(crate) const PARSING: u8 = 1;
