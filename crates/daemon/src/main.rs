@@ -114,7 +114,7 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
 fn bind(settings: &Settings) -> Result<Server, Refusal> {
     let endpoints = listen::endpoints(settings)?;
     let server = Server::bind(settings.to_config(endpoints))
-        .map_err(|error| Refusal::system(format!("cannot listen: {error}")))?;
+        .map_err(|error| Refusal::system(format!("cannot start: {error}")))?;
     if let Some(path) = &settings.unix_socket {
         log::info!("listening on {}", path.display());
     }

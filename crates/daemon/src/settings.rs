@@ -22,8 +22,8 @@ pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1";
 pub(crate) struct Settings {
     /// `-p`: `None` when not given, 0 for no TCP, -1 for any free port.
     pub(crate) port: Option<i32>,
-    /// `-U`.
-    pub(crate) udp_port: u16,
+    /// `-U`: 0 is none, -1 any free one.
+    pub(crate) udp_port: i32,
     /// `-s`.
     pub(crate) unix_socket: Option<PathBuf>,
     /// `-a`.
@@ -172,7 +172,7 @@ impl Settings {
         match (self.port, self.udp_port) {
             (Some(port), _) => port,
             (None, 0) => i32::from(DEFAULT_PORT),
-            (None, udp_port) => i32::from(udp_port),
+            (None, udp_port) => udp_port,
         }
     }
 
@@ -294,6 +294,7 @@ mod tests {
         let table = [
             (None, 0, 11211),
             (None, 11300, 11300),
+            (None, -1, -1),
             (Some(11400), 11300, 11400),
             (Some(0), 11300, 0),
             (Some(-1), 0, -1),

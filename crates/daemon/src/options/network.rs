@@ -29,7 +29,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         doc: "Accepted and shown, but UDP is not served: its answers can be turned on others. Without -p, TCP takes \
               this port.",
         set: Set::Value(|settings, text| {
-            settings.udp_port = port(text, 0)?.unsigned_abs() as u16;
+            settings.udp_port = port(text, -1)?;
             Ok(())
         }),
         ..OPT
