@@ -10,6 +10,7 @@ mod http;
 mod libmemcached;
 mod nginx;
 mod nutcracker;
+mod pgmemcache;
 mod php_sessions;
 mod telnet;
 
@@ -82,6 +83,11 @@ fn aiomcache_round() {
 #[test]
 fn emcache_round() {
     python_round("emcache_round.py");
+}
+
+#[test]
+fn django_round() {
+    python_round("django_round.py");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::process::wait_until;
@@ -45,6 +47,13 @@ impl Program {
             }
             ready()
         });
+    }
+
+    /// Asks it to end by a signal, and waits until it has.
+    pub(crate) fn end(&mut self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32);
+        kill(pid, signal).expect("our own child");
+        let _ = self.child.wait();
     }
 
     /// Its folder.
