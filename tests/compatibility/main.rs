@@ -8,6 +8,7 @@
 mod support;
 
 mod commands;
+mod files;
 mod names;
 mod options;
 mod statistics;

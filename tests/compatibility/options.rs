@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::files::Files;
 use crate::names::{OPTIONS, SUBOPTIONS};
 use crate::report;
 use crate::support::Tool;
@@ -41,12 +42,16 @@ fn judge(verdict: Verdict, name: &str, words: &[&str]) -> Option<String> {
 #[test]
 fn letters_and_long_names_are_taken() {
     let table = Table::read();
+    let files = Files::make();
     let mut faults = Vec::new();
     for ([letter, long], good, _) in OPTIONS {
-        let short = [*letter, *good];
-        let short = &short[..if good.is_empty() { 1 } else { 2 }];
+        let beside = files.beside(letter);
+        let beside = beside.iter().map(String::as_str);
+        let mut short = vec![*letter, *good];
+        short.truncate(if good.is_empty() { 1 } else { 2 });
+        short.extend(beside.clone());
         let verdict = table.verdict("option", letter);
-        faults.extend(judge(verdict, letter, short));
+        faults.extend(judge(verdict, letter, &short));
         if !long.is_empty() {
             assert_eq!(
                 verdict,
@@ -57,7 +62,8 @@ fn letters_and_long_names_are_taken() {
                 true => (*long).to_owned(),
                 false => format!("{long}={good}"),
             };
-            faults.extend(judge(verdict, letter, &[&word]));
+            let words: Vec<&str> = [word.as_str()].into_iter().chain(beside).collect();
+            faults.extend(judge(verdict, letter, &words));
         }
     }
     report(&faults);

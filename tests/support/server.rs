@@ -81,6 +81,14 @@ impl Server {
         self.addr.set_port(port.expect("waited for"));
     }
 
+    /// Its ports, in the order of `-l`, the first of which is its own 127.0.0.1.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let text = fs::read_to_string(self.folder.path().join("port")).expect("the port file");
+        text.lines()
+            .filter_map(|line| line.rsplit(' ').next()?.trim().parse().ok())
+            .collect()
+    }
+
     /// Where it listens.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr

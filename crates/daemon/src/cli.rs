@@ -275,7 +275,7 @@ mod tests {
             ("-B udp", Code::Usage, "-B: `udp` is not a protocol"),
             ("-S", Code::Usage, "-S: SASL"),
             ("-Y /x", Code::Usage, "-Y: authentication"),
-            ("-Z", Code::Usage, "-Z: TLS"),
+            ("-Z", Code::Usage, "-Z needs -o ssl_chain_cert=<file>"),
             ("-e /x", Code::Usage, "-e: larderd never writes items"),
             ("-o foo", Code::Value, "-o: Illegal suboption \"foo\""),
             ("-o hashpower", Code::Value, "-o: hashpower: needs a value"),

@@ -116,7 +116,7 @@ fn split(line: &str) -> (&str, Option<&str>) {
 mod tests {
     use super::*;
     use crate::help;
-    use crate::options::extended::SUBOPTIONS;
+    use crate::options::extended::suboptions;
     use crate::options::{self, Act, Opt};
 
     /// Reads `text` as a file, beside options of the command line.
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_named_with_its_number() {
-        let text = "-m x\n\n# fine\n-p 5\n-d yes\nnonsense 5\n-x\n-Z\n-m 64 -p 5\nconfig other\n-V\n--\n-o foo";
+        let text = "-m x\n\n# fine\n-p 5\n-d yes\nnonsense 5\n-x\n-e /x\n-m 64 -p 5\nconfig other\n-V\n--\n-o foo";
         let refusals = read(text, "-m 65").expect_err("a bad file").0;
         let places: Vec<_> = refusals
             .iter()
@@ -215,7 +215,7 @@ mod tests {
             "5: -d: takes no value, but `yes` follows",
             "6: --nonsense: unknown option",
             "7: -x: unknown option",
-            "8: -Z: TLS is not served",
+            "8: -e: larderd never writes items",
             "9: -m: `64 -p 5` is not a size",
             "10: --config: belongs on the command line",
             "11: -V: belongs on the command line",
@@ -235,7 +235,7 @@ mod tests {
         let lines: Vec<_> = lines.filter(|line| line.starts_with('-')).collect();
         let served = |option: &&Opt| !matches!(option.set, Set::Act(_) | Set::Refused(..));
         let options = options::all().filter(served).count();
-        assert_eq!(lines.len(), options + SUBOPTIONS.len());
+        assert_eq!(lines.len(), options + suboptions().count());
         for line in lines {
             let outcome = read(line, "");
             assert!(outcome.is_ok(), "{line}: {outcome:?}");

@@ -1,10 +1,14 @@
 //! What the runtime asks of the daemon: its version, its stats, its log's level.
 
-use larder_runtime::{Daemon, EmitRow, Snapshot, StatsGroup};
+use std::sync::Arc;
+
+use larder_runtime::{Daemon, EmitRow, Snapshot, StatsGroup, TlsConfigs, TlsError};
 
 use crate::logging;
+use crate::reload::Reloads;
 use crate::settings::Settings;
 use crate::stats::{general, items, larder, settings, slabs};
+use crate::tls::Certs;
 
 /// The memcached that clients take us for; they parse it.
 pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
@@ -13,12 +17,18 @@ pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
 /// runtime.
 pub(crate) struct Larderd {
     settings: Settings,
+    certs: Option<Arc<Certs>>,
+    reloads: Reloads,
 }
 
 impl Larderd {
     /// With the settings that the server was started with.
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings }
+    pub(crate) fn new(settings: Settings, certs: Option<Arc<Certs>>, reloads: Reloads) -> Self {
+        Self {
+            settings,
+            certs,
+            reloads,
+        }
     }
 }
 
@@ -28,15 +38,25 @@ impl Daemon for Larderd {
     }
 
     fn stats(&self, group: StatsGroup, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+        let tls = self.certs.as_ref();
+        let tls = tls.map(|certs| certs.figures(&self.settings.tls));
         match group {
-            StatsGroup::General => general::emit(&self.settings, snapshot, emit),
+            StatsGroup::General => general::emit(&self.settings, tls, snapshot, emit),
             StatsGroup::Settings => {
                 settings::emit(&self.settings, logging::verbosity(), snapshot, emit);
             }
             StatsGroup::Items => items::emit(&self.settings, snapshot, emit),
             StatsGroup::Slabs => slabs::emit(snapshot, emit),
-            StatsGroup::Larder => larder::emit(snapshot, emit),
+            StatsGroup::Larder => larder::emit(tls, snapshot, emit),
         }
+    }
+
+    fn tls(&self) -> Option<Arc<TlsConfigs>> {
+        self.certs.as_ref().map(|certs| certs.configs())
+    }
+
+    fn refresh_certs(&self) -> Result<(), TlsError> {
+        self.reloads.ask()
     }
 
     fn set_verbosity(&self, level: u32) {

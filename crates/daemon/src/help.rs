@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::daemon::MEMCACHED_VERSION;
-use crate::options::extended::SUBOPTIONS;
+use crate::options::extended::suboptions;
 use crate::options::{Act, GROUPS, Opt, Set};
 
 /// Columns of the help text, and of the example file.
@@ -56,7 +56,7 @@ fn help() -> String {
         }
     }
     text.push_str("\nSuboptions of -o:\n");
-    for option in SUBOPTIONS {
+    for option in suboptions() {
         describe(option, &suboption_usage(option), &mut text);
     }
     text
@@ -128,7 +128,7 @@ fn sample_config() -> String {
         }
     }
     text.push_str("\n# ---- Suboptions of -o, also several with commas between them ----\n");
-    for option in SUBOPTIONS {
+    for option in suboptions() {
         let line = match option.takes_value() {
             true => format!("-o {}={}", option.long, option.sample),
             false => format!("-o {}", option.long),
@@ -193,7 +193,7 @@ mod tests {
         for option in options::all() {
             assert!(text.contains(&usage(option)), "{}", usage(option));
         }
-        for option in SUBOPTIONS {
+        for option in suboptions() {
             assert!(text.contains(&suboption_usage(option)), "{}", option.long);
         }
     }

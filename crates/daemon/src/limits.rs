@@ -18,11 +18,15 @@ pub(crate) const LOG_LINES_MAX: usize = 1024;
 /// How long the end of the process waits for lines of the log that nobody reads.
 pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
+/// How long files are left alone that are read anew when they change: a pair is not written at once.
+pub(crate) const FILES_SETTLE: Duration = Duration::from_millis(300);
+
 /// Descriptors that are not clients': the standard streams, the polls and wakers of the workers and of the listening
-/// thread, the signals' pair, two listening sockets for each `-l`, the client that is to be refused, and some for files.
+/// thread, the signals' pair, two listening sockets for each `-l`, the client that is to be refused, and some for
+/// files that are read or watched.
 pub(crate) fn reserved_descriptors(settings: &Settings) -> u64 {
     let sockets = 2 * settings.listen.len().max(1);
-    (3 + 2 * (settings.threads + 1) + 2 + sockets + 1 + 4) as u64
+    (3 + 2 * (settings.threads + 1) + 2 + sockets + 1 + 8) as u64
 }
 
 /// Raises what the settings need to have raised. To be done while still root.

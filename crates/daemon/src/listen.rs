@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
-use larder_runtime::{Endpoint, Place, Protocol};
+use larder_runtime::{ClientCert, Endpoint, Place, Protocol};
 
 use crate::refusal::Refusal;
 use crate::settings::{DEFAULT_LISTEN, Settings};
@@ -17,6 +17,8 @@ struct Entry {
     port: u16,
     /// What is to be spoken there, if the entry says so.
     protocol: Option<Protocol>,
+    /// Whether by TLS, if the entry says so.
+    tls: Option<Option<ClientCert>>,
 }
 
 /// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached.
@@ -28,6 +30,7 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
                 mask: settings.unix_mask,
             },
             protocol: settings.protocol,
+            tls: None,
         }]);
     }
     // -1 is any free port, which the system calls 0.
@@ -47,10 +50,16 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
             .resolve()
             .map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
         let protocol = entry.protocol.unwrap_or(settings.protocol);
+        let tls =
+            tls(entry.tls, settings).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
         for place in addresses.into_iter().map(Place::Tcp) {
             // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
             if endpoints.iter().all(|other| other.place != place) {
-                endpoints.push(Endpoint { place, protocol });
+                endpoints.push(Endpoint {
+                    place,
+                    protocol,
+                    tls,
+                });
             }
         }
     }
@@ -64,7 +73,11 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
 
 /// Reads one entry.
 fn entry(text: &str, default_port: u16) -> Result<Entry, Refusal> {
-    let (protocol, rest) = prefixes(text)?;
+    let Prefixes {
+        protocol,
+        tls,
+        rest,
+    } = prefixes(text)?;
     let (host, port) = split_port(rest)?;
     if host.is_empty() {
         return Err(Refusal::system(
@@ -81,18 +94,49 @@ fn entry(text: &str, default_port: u16) -> Result<Entry, Refusal> {
         host: host.to_owned(),
         port,
         protocol,
+        tls,
     })
 }
 
-/// Takes memcached's prefixes off, refusing those that ask for what is not served: the protocol, and the rest.
-fn prefixes(text: &str) -> Result<(Option<Protocol>, &str), Refusal> {
-    let tls = ["notls:", "btls:", "mtls:"];
-    if let Some(prefix) = tls.iter().find(|prefix| text.starts_with(**prefix)) {
-        return Err(Refusal::system(format!(
-            "{prefix} is for TLS, which is not served by this version"
-        )));
+/// What an address has of TLS: what its entry says, or else what -Z does.
+fn tls(
+    own: Option<Option<ClientCert>>,
+    settings: &Settings,
+) -> Result<Option<ClientCert>, Refusal> {
+    let enabled = settings.tls.enabled;
+    match own {
+        Some(_) if !enabled => Err(Refusal::system(
+            "notls:, btls: and mtls: are for -Z, which is not given",
+        )),
+        Some(Some(ClientCert::Required)) if settings.tls.ca.is_none() => Err(Refusal::system(
+            "mtls: needs -o ssl_ca_cert=<file> to say whose certificates are good",
+        )),
+        Some(own) => Ok(own),
+        None => Ok(enabled.then(|| settings.tls.client_cert())),
     }
-    let mut rest = text;
+}
+
+/// What stands in front of an entry's address, and the address.
+struct Prefixes<'a> {
+    protocol: Option<Protocol>,
+    tls: Option<Option<ClientCert>>,
+    rest: &'a str,
+}
+
+/// Takes memcached's prefixes off: TLS, protocol, tag.
+fn prefixes(text: &str) -> Result<Prefixes<'_>, Refusal> {
+    let kinds = [
+        ("notls:", None),
+        ("btls:", Some(ClientCert::No)),
+        ("mtls:", Some(ClientCert::Required)),
+    ];
+    let tls = kinds
+        .iter()
+        .find_map(|(prefix, kind)| Some((text.strip_prefix(prefix)?, *kind)));
+    let (mut rest, tls) = match tls {
+        Some((rest, kind)) => (rest, Some(kind)),
+        None => (text, None),
+    };
     let mut protocol = None;
     if let Some((name, after)) = bracketed(rest, "proto") {
         rest = after;
@@ -110,7 +154,11 @@ fn prefixes(text: &str) -> Result<(Option<Protocol>, &str), Refusal> {
     if let Some((_, after)) = bracketed(rest, "tag") {
         rest = after;
     }
-    Ok((protocol, rest))
+    Ok(Prefixes {
+        protocol,
+        tls,
+        rest,
+    })
 }
 
 /// `word[name]:rest` or `word_name_:rest`, taken apart.

@@ -19,9 +19,12 @@ mod pidfile;
 mod port_file;
 mod privileges;
 mod refusal;
+mod reload;
+mod secret;
 mod settings;
 mod signals;
 mod stats;
+mod tls;
 mod units;
 
 use std::env;
@@ -34,7 +37,9 @@ use larder_runtime::{Server, Stop};
 use crate::cli::Request;
 use crate::daemon::Larderd;
 use crate::refusal::{Refusal, Refusals};
+use crate::reload::Reloads;
 use crate::settings::Settings;
+use crate::tls::Certs;
 
 fn main() -> ExitCode {
     match run() {
@@ -68,6 +73,7 @@ fn check(settings: &Settings) -> Result<(), Refusal> {
     logging::start(settings.verbosity);
     listen::endpoints(settings)?;
     privileges::user(settings)?;
+    Certs::load(settings)?;
     warn_of_oddities(settings);
     print("larderd: the configuration is good\n");
     Ok(())
@@ -82,6 +88,7 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
         privileges::give_up(&user, &settings)?;
     }
     warn_of_oddities(&settings);
+    let certs = Certs::load(&settings)?.map(Arc::new);
     let server = bind(&settings)?;
     port_file::write(&server.local_addrs());
     if settings.background {
@@ -91,12 +98,14 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
         limits::lock_memory(&settings);
     }
     log_queue::start()?;
-    signals::watch(signals, server.stopper())?;
+    let reloads = Reloads::start(certs.clone())?;
+    signals::watch(signals, server.stopper(), reloads.clone())?;
     if let Some(path) = &settings.pidfile {
         pidfile::write(path);
     }
     let remove_at_end = settings.pidfile.clone().filter(|_| settings.background);
-    let stopped = server.run(Arc::new(Larderd::new(settings)));
+    let daemon = Larderd::new(settings, certs, reloads);
+    let stopped = server.run(Arc::new(daemon));
     if let Some(path) = remove_at_end {
         pidfile::remove(&path);
     }

@@ -8,7 +8,9 @@ use std::thread;
 
 use larder_runtime::{Config, Endpoint, Protocol, Tunables};
 
+use crate::options::secure;
 use crate::refusal::Refusal;
+use crate::tls::Tls;
 use crate::units::MIB;
 
 /// memcached's port.
@@ -68,6 +70,10 @@ pub(crate) struct Settings {
     pub(crate) dump_enabled: bool,
     /// `-W` turns it off.
     pub(crate) watch_enabled: bool,
+    /// `-Z` and the suboptions about it.
+    pub(crate) tls: Tls,
+    /// `-o allow_world_readable_secrets`.
+    pub(crate) allow_world_readable_secrets: bool,
     /// `-d`.
     pub(crate) background: bool,
     /// `-r`.
@@ -130,6 +136,8 @@ impl Default for Settings {
             flush_enabled: true,
             dump_enabled: true,
             watch_enabled: true,
+            tls: Tls::default(),
+            allow_world_readable_secrets: false,
             background: false,
             coredumps: false,
             user: None,
@@ -207,7 +215,7 @@ impl Settings {
                 "-p 0 turns TCP off and without -s nothing is left to listen on: give -p or -s",
             ));
         }
-        Ok(())
+        secure::judge(self)
     }
 
     /// Makes the names of files independent of the directory, where `-d` is about to change it.
@@ -215,10 +223,20 @@ impl Settings {
         if !self.background || self.coredumps {
             return;
         }
-        for path in [&mut self.pidfile, &mut self.unix_socket]
-            .into_iter()
-            .flatten()
-        {
+        let Self {
+            pidfile,
+            unix_socket,
+            tls,
+            ..
+        } = self;
+        let paths = [
+            pidfile,
+            unix_socket,
+            &mut tls.chain,
+            &mut tls.key,
+            &mut tls.ca,
+        ];
+        for path in paths.into_iter().flatten() {
             if let Ok(anchored) = path::absolute(&path) {
                 *path = anchored;
             }
@@ -239,6 +257,8 @@ impl Settings {
             maxconns_fast: self.extended.maxconns_fast,
             requests_per_turn: self.requests_per_turn,
             idle_timeout_s: self.extended.idle_timeout_s,
+            handshake_timeout_s: self.tls.handshake_timeout_s,
+            handshakes_max: self.tls.handshakes_max,
             flush_enabled: self.flush_enabled,
             dump_enabled: self.dump_enabled,
             watch_enabled: self.watch_enabled,

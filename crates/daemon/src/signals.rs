@@ -1,4 +1,5 @@
-//! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so, SIGHUP never ends the process. SIGPIPE is ignored by
+//! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so, SIGHUP has files read anew and
+//! never ends the process. SIGPIPE is ignored by
 //! Rust's own start-up.
 
 use std::sync::Once;
@@ -10,6 +11,7 @@ use signal_hook::iterator::Signals;
 
 use crate::log_queue;
 use crate::refusal::Refusal;
+use crate::reload::Reloads;
 
 /// Takes the signals over: from now on none of them ends the process, and they wait until [`watch`] begins.
 pub(crate) fn take_over() -> Result<Signals, Refusal> {
@@ -18,7 +20,11 @@ pub(crate) fn take_over() -> Result<Signals, Refusal> {
 }
 
 /// Starts the thread that acts on signals, those that have waited included.
-pub(crate) fn watch(mut signals: Signals, stopper: Stopper) -> Result<(), Refusal> {
+pub(crate) fn watch(
+    mut signals: Signals,
+    stopper: Stopper,
+    reloads: Reloads,
+) -> Result<(), Refusal> {
     let act = move || {
         for signal in &mut signals {
             match signal {
@@ -26,7 +32,7 @@ pub(crate) fn watch(mut signals: Signals, stopper: Stopper) -> Result<(), Refusa
                     announce_graceful_stop();
                     stopper.stop(Stop::Graceful);
                 }
-                SIGHUP => log::info!("SIGHUP: there is nothing to read anew"),
+                SIGHUP => reloads.signal(),
                 _ => {
                     log::info!("{}: stopping", name(signal));
                     stopper.stop(Stop::Now);

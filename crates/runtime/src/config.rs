@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use larder_store::{ShardConfig, page_bytes_for};
 
 use crate::limits::HEAP_ALLOWANCE;
+use crate::tls::ClientCert;
 use crate::tunables::Tunables;
 
 /// A place to listen, and what is spoken there.
@@ -15,6 +16,8 @@ pub struct Endpoint {
     pub place: Place,
     /// Which protocols (`-B`, or an entry's own).
     pub protocol: Protocol,
+    /// Whether by TLS, and then how clients are asked for certificates. Unix sockets never are.
+    pub tls: Option<ClientCert>,
 }
 
 /// Where to listen.
@@ -67,6 +70,10 @@ pub struct Config {
     pub requests_per_turn: u32,
     /// Seconds without a command after which a connection is closed; 0 is never.
     pub idle_timeout_s: u32,
+    /// Seconds that a TLS handshake may take.
+    pub handshake_timeout_s: u32,
+    /// Most TLS handshakes that are not done at once; beyond them the oldest is given up.
+    pub handshakes_max: usize,
     /// Whether `flush_all` is served (off by `-F`).
     pub flush_enabled: bool,
     /// Whether keys may be listed (off by `-X`).

@@ -12,6 +12,7 @@ use crate::config::Protocol;
 use crate::execute::{CloseReason, Session};
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
+use crate::tls::Fault;
 use crate::watch::Drained;
 
 /// One client.
@@ -37,6 +38,8 @@ pub(crate) struct Conn {
     pub(crate) brings_much: bool,
     /// The connection is in the worker's queue.
     pub(crate) queued: bool,
+    /// Why TLS cannot go on.
+    pub(crate) fault: Option<Box<Fault>>,
     /// It is to be closed when its output is sent.
     pub(crate) closing: Option<CloseReason>,
 }
@@ -56,6 +59,7 @@ impl Conn {
             pending: false,
             brings_much: false,
             queued: false,
+            fault: None,
             closing: None,
         }
     }
@@ -101,12 +105,12 @@ impl Conn {
     /// Whether its turn is one read into a part of the worker's buffer, and what comes of that.
     pub(crate) fn can_share_a_read(&self) -> bool {
         let owes = self.pending || self.has_output() || self.closing.is_some();
-        self.readable && !owes && !self.brings_much
+        self.readable && !owes && !self.brings_much && !self.socket.reads_alone()
     }
 
     /// Whether replies wait to be sent.
     pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty()
+        !self.output.is_empty() || self.socket.owes()
     }
 
     /// Puts a turn's replies aside, until it goes on.
@@ -125,8 +129,8 @@ impl Conn {
         if self.has_output() {
             self.output.append(replies);
             let taken = self.socket.write(&self.output)?;
-            self.writable = taken == self.output.len();
-            if self.writable {
+            self.writable = taken == self.output.len() && !self.socket.owes();
+            if taken == self.output.len() {
                 self.output = Vec::new();
             } else {
                 self.output.drain(..taken);
@@ -139,6 +143,8 @@ impl Conn {
         let taken = self.socket.write(replies)?;
         if taken < replies.len() {
             self.output = replies[taken..].to_vec();
+            self.writable = false;
+        } else if self.socket.owes() {
             self.writable = false;
         }
         replies.clear();
@@ -155,7 +161,7 @@ impl Conn {
 
     /// Bytes of the connection's own buffers.
     pub(crate) fn buffer_bytes(&self) -> usize {
-        self.input.capacity() + self.output.capacity()
+        self.input.capacity() + self.output.capacity() + self.socket.buffer_bytes()
     }
 
     /// Notes for `stats conns` and for the idle timeout that something was done at `now`.

@@ -1,8 +1,10 @@
 //! What the runtime asks of the daemon: one trait, implemented there.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use crate::snapshot::Snapshot;
+use crate::tls::{TlsConfigs, TlsError};
 
 /// The groups of stats whose rows the daemon words; the rest the runtime answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,13 @@ pub trait Daemon: Send + Sync + 'static {
 
     /// Words the rows of one group of stats, in memcached's order.
     fn stats(&self, group: StatsGroup, snapshot: &Snapshot, emit: &mut EmitRow<'_>);
+
+    /// The certificates in force, for a connection that has just come to a TLS port. `None` without TLS.
+    fn tls(&self) -> Option<Arc<TlsConfigs>>;
+
+    /// Reads the certificates anew, which may take a while; on an error the old ones stay in force. Only asked where
+    /// there is TLS, and never on a worker.
+    fn refresh_certs(&self) -> Result<(), TlsError>;
 
     /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
     fn set_verbosity(&self, level: u32);

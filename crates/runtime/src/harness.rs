@@ -5,9 +5,11 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::Arc;
 
 use larder_store::{KeyHasher, RelTime, Shard, ShardConfig};
 
+use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
 use crate::daemon::{Daemon, EmitRow, StatsGroup};
@@ -16,6 +18,7 @@ use crate::execute::{Pause, Session, Turn};
 use crate::limits::STEP_BUDGET;
 use crate::shared::{Globals, Shared};
 use crate::snapshot::Snapshot;
+use crate::tls::{TlsConfigs, TlsError};
 use crate::tunables::Tunables;
 use crate::watch::Journal;
 
@@ -35,6 +38,7 @@ pub struct Harness {
     shared: Shared,
     hasher: KeyHasher,
     clock: Clock,
+    clerk: Clerk,
     now: RelTime,
     event_loop: EventLoop,
 }
@@ -54,6 +58,12 @@ impl Daemon for Silent {
         "1.6.45"
     }
     fn stats(&self, _: StatsGroup, _: &Snapshot, _: &mut EmitRow<'_>) {}
+    fn tls(&self) -> Option<Arc<TlsConfigs>> {
+        None
+    }
+    fn refresh_certs(&self) -> Result<(), TlsError> {
+        Ok(())
+    }
     fn set_verbosity(&self, _: u32) {}
 }
 
@@ -79,6 +89,7 @@ impl Harness {
             shared,
             hasher,
             clock: Clock::started_at(UNIX_START),
+            clerk: Clerk::absent(),
             now: SECOND_START,
             event_loop: EventLoop::new()?,
         })
@@ -141,6 +152,7 @@ impl Harness {
             shared: &self.shared,
             config: &self.config,
             daemon: &Silent,
+            clerk: &self.clerk,
             shard_config: &self.shard_config,
             hasher: &self.hasher,
             clock: &self.clock,
@@ -153,7 +165,7 @@ impl Harness {
         let (used, pause) = turn.run(&mut client.session, &client.input, &mut replies);
         client.input.drain(..used);
         let goes_on = match pause {
-            Pause::Input | Pause::Memory => false,
+            Pause::Input | Pause::Memory | Pause::Answer => false,
             Pause::Yield | Pause::Taken | Pause::Output | Pause::Watch => true,
             Pause::Close(_) => {
                 client.closed = true;
@@ -205,6 +217,8 @@ fn config(threads: usize, memory_limit: u64) -> Config {
         maxconns_fast: true,
         requests_per_turn: 20,
         idle_timeout_s: 0,
+        handshake_timeout_s: 10,
+        handshakes_max: 1000,
         flush_enabled: true,
         dump_enabled: true,
         watch_enabled: true,

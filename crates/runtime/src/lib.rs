@@ -13,6 +13,7 @@
 //! `shared`, carries out, encodes) → `worker` (one write). A shard that is taken is not waited for: its connection is
 //! set aside and served again at the end of the turn.
 
+mod clerk;
 mod clock;
 mod config;
 mod conn;
@@ -27,6 +28,7 @@ mod quota;
 mod shared;
 mod snapshot;
 mod socket;
+mod tls;
 mod tunables;
 mod watch;
 mod worker;
@@ -39,19 +41,21 @@ use std::thread;
 use crossbeam::channel::{self, Receiver};
 use larder_store::{KeyHasher, Shard};
 
+pub use clock::Stopwatch;
 pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
 pub use larder_store::{ClassStats, StoreStats};
 pub use snapshot::{Counters, Snapshot};
+pub use tls::{ClientCert, TlsConfigs, TlsError, TlsLoader, TlsOptions};
 pub use tunables::Tunables;
 
+use clerk::Clerk;
 use clock::Clock;
 use conn::Conn;
 use event_loop::EventLoop;
-use listener::{Inbox, Listener};
+use listener::{Inbox, Listener, Listening};
 use quota::Quota;
 use shared::{Globals, Shared};
-use socket::ListenSocket;
 use watch::Journal;
 use worker::{Setup, Worker};
 
@@ -61,7 +65,7 @@ pub struct Server {
     clock: Clock,
     hasher: KeyHasher,
     shared: Arc<Shared>,
-    sockets: Vec<ListenSocket>,
+    listening: Vec<Listening>,
     event_loop: EventLoop,
 }
 
@@ -78,10 +82,10 @@ impl Server {
     /// # Errors
     /// The system's, with the address that could not be bound in its text.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let sockets = config
+        let listening = config
             .endpoints
             .iter()
-            .map(|endpoint| ListenSocket::open(&endpoint.place, config.backlog))
+            .map(|endpoint| Listening::open(endpoint, config.backlog))
             .collect::<io::Result<Vec<_>>>()?;
         let hasher = KeyHasher::new();
         let shard_config = config.shard();
@@ -100,16 +104,16 @@ impl Server {
             clock,
             hasher,
             shared,
-            sockets,
+            listening,
             event_loop: EventLoop::new()?,
         })
     }
 
     /// The TCP addresses bound, with the ports the system chose.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.sockets
+        self.listening
             .iter()
-            .filter_map(ListenSocket::tcp_addr)
+            .filter_map(|listening| listening.socket.tcp_addr())
             .collect()
     }
 
@@ -131,22 +135,19 @@ impl Server {
             clock,
             hasher,
             shared,
-            sockets,
+            listening,
             event_loop,
         } = self;
         let (conn_limit, maxconns_fast) = (config.conn_limit, config.maxconns_fast);
-        let protocols = config
-            .endpoints
-            .iter()
-            .map(|place| place.protocol)
-            .collect();
         let shard_config = config.shard();
+        let listeners_daemon = Arc::clone(&daemon);
         let (setup_shared, config) = (Arc::clone(&shared), Arc::new(config));
         let listener = event_loop.waker();
         let setup = Arc::new(Setup {
             shared: setup_shared,
             config,
             shard_config,
+            clerk: Clerk::start(Arc::clone(&daemon))?,
             daemon,
             hasher,
             clock,
@@ -173,8 +174,8 @@ impl Server {
             shared,
             clock,
             event_loop,
-            sockets,
-            protocols,
+            listening,
+            daemon: listeners_daemon,
             inboxes,
             conn_limit,
             maxconns_fast,

@@ -28,6 +28,10 @@ pub(crate) const SLICE_BYTES: usize = 16 * 1024;
 /// Chunks that a shard's owner looks at in one step of its housekeeping: some tens of microseconds.
 pub(crate) const STEP_BUDGET: usize = 1024;
 
+/// TLS handshakes that a worker goes on with in one turn: each may take a millisecond of computing, and then others have
+/// their turn.
+pub(crate) const HANDSHAKES_PER_TURN: usize = 4;
+
 /// How long to go on serving what was read after the process was asked to stop.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(2);
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 use crossbeam::channel::Sender;
 
 use crate::clock::Clock;
-use crate::config::Protocol;
+use crate::config::Endpoint;
 use crate::conn::Conn;
-use crate::daemon::Stop;
+use crate::daemon::{Daemon, Stop};
 use crate::event_loop::EventLoop;
 use crate::execute::{FRESH, LISTENING};
 use crate::limits::ACCEPT_REST;
 use crate::quota::{Cause, Quota};
 use crate::shared::{ConnInfo, Shared};
-use crate::socket::{Accepted, ListenSocket, is_out_of_descriptors};
+use crate::socket::{Accepted, ListenSocket, Socket, is_out_of_descriptors};
 use larder_protocol::text::ErrorText;
 
 /// Where a worker takes its new connections from.
@@ -24,14 +24,29 @@ pub(crate) struct Inbox {
     pub(crate) waker: Arc<mio::Waker>,
 }
 
+/// A socket to listen on, and what is spoken there.
+pub(crate) struct Listening {
+    pub(crate) socket: ListenSocket,
+    endpoint: Endpoint,
+}
+
+impl Listening {
+    /// Binds it.
+    pub(crate) fn open(endpoint: &Endpoint, backlog: u32) -> io::Result<Self> {
+        Ok(Self {
+            socket: ListenSocket::open(&endpoint.place, backlog)?,
+            endpoint: endpoint.clone(),
+        })
+    }
+}
+
 /// The listening thread.
 pub(crate) struct Listener {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     pub(crate) event_loop: EventLoop,
-    pub(crate) sockets: Vec<ListenSocket>,
-    /// What is spoken at each of them.
-    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) daemon: Arc<dyn Daemon>,
+    pub(crate) listening: Vec<Listening>,
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) conn_limit: usize,
     pub(crate) maxconns_fast: bool,
@@ -45,7 +60,8 @@ pub(crate) struct Listener {
 impl Listener {
     /// Accepts until the process is asked to stop; says why it was.
     pub(crate) fn run(mut self) -> io::Result<Stop> {
-        for (number, socket) in self.sockets.iter_mut().enumerate() {
+        for (number, listening) in self.listening.iter_mut().enumerate() {
+            let socket = &mut listening.socket;
             self.event_loop.add_listener(socket, number)?;
             let (fd, name) = socket.face();
             let now = self.clock.now();
@@ -65,7 +81,7 @@ impl Listener {
                 break stop;
             }
             if self.end_rest() {
-                ready = (0..self.sockets.len()).collect();
+                ready = (0..self.listening.len()).collect();
             }
             for number in ready {
                 self.accept_all(number);
@@ -84,8 +100,8 @@ impl Listener {
                 self.rest("the limit of connections (-c) is reached");
                 return;
             }
-            match self.sockets[number].accept() {
-                Ok(accepted) => self.take_in(accepted, self.protocols[number]),
+            match self.listening[number].socket.accept() {
+                Ok(accepted) => self.take_in(accepted, number),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_out_of_descriptors(&error) => {
                     self.rest(
@@ -106,7 +122,7 @@ impl Listener {
         !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit
     }
 
-    fn take_in(&mut self, accepted: Accepted, protocol: Protocol) {
+    fn take_in(&mut self, accepted: Accepted, number: usize) {
         let Accepted {
             mut socket,
             remote,
@@ -117,8 +133,10 @@ impl Listener {
         let open = self.shared.conn_count();
         if open >= self.conn_limit {
             globals.rejected_connections.add(1);
-            // One try: whoever does not take it is not waited for.
-            let _ = socket.write(ErrorText::TooManyConnections.line());
+            if self.listening[number].endpoint.tls.is_none() {
+                // One try: whoever does not take it is not waited for.
+                let _ = socket.write(ErrorText::TooManyConnections.line());
+            }
             if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
                 log::warn!(
                     "{peer}: refused, {open} connections are open (-c {}){left_out}",
@@ -127,6 +145,10 @@ impl Listener {
             }
             return;
         }
+        let Some(socket) = self.in_its_tls(socket, number, &peer) else {
+            return;
+        };
+        let globals = &self.shared.globals;
         globals.total_connections.add(1);
         globals.conns_peak.raise_to(open as u64 + 1);
         if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
@@ -138,6 +160,7 @@ impl Listener {
         let worker = self.shared.least_loaded();
         self.shared.workers[worker].conns.add(1);
         let inbox = &self.inboxes[worker];
+        let protocol = self.listening[number].endpoint.protocol;
         // A worker that does not take it has ended, and so will this thread.
         if inbox
             .sender
@@ -147,6 +170,25 @@ impl Listener {
         {
             log::error!("a worker cannot be woken: {error}");
         }
+    }
+
+    /// The socket as the endpoint that it came by wants it: plain, or by TLS with the certificates in force. `None` if that
+    /// cannot be had, which is logged.
+    fn in_its_tls(&mut self, socket: Socket, number: usize, peer: &str) -> Option<Socket> {
+        let Some(cert) = self.listening[number].endpoint.tls else {
+            return Some(socket);
+        };
+        let configs = self.daemon.tls();
+        let config = configs.as_ref().and_then(|all| all.for_clients(cert));
+        let failed = match config.map(|config| socket.over_tls(config)) {
+            Some(Ok(socket)) => return Some(socket),
+            Some(Err(error)) => error.to_string(),
+            None => "no certificates are in force for this port".to_owned(),
+        };
+        if let Some(left_out) = self.quota.take(Cause::System, self.clock.now()) {
+            log::warn!("{peer}: TLS cannot be had: {failed}{left_out}");
+        }
+        None
     }
 
     /// Stops accepting for a while; connections wait in the kernel's queue.

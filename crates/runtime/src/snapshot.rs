@@ -93,6 +93,12 @@ counters! {
     log_watcher_skipped = LogWatcherSkipped,
     /// Lines that were sent to watchers.
     log_watcher_sent = LogWatcherSent,
+    /// TLS handshakes that failed.
+    ssl_handshake_errors = SslHandshakeErrors,
+    /// TLS connections that broke after their handshake.
+    ssl_proto_errors = SslProtoErrors,
+    /// TLS handshakes given up: too slow, or too many at once.
+    handshakes_given_up = HandshakesGivenUp,
     /// Connections closed because they broke the rules of the line or of memory.
     conns_refused = ConnsRefused,
 }

@@ -6,64 +6,195 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use crate::config::Place;
+use crate::tls::{ENCRYPT_BYTES, Fault, TlsSession};
 
 /// A client's socket.
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Tls>),
+}
+
+/// A TCP socket and the TLS that is spoken over it.
+pub(crate) struct Tls {
+    stream: TcpStream,
+    session: TlsSession,
 }
 
 /// What came of a read.
 pub(crate) enum Got {
-    /// This many bytes.
-    Bytes(usize),
+    /// This many bytes, and whether there may be more. Of TLS there may be none: what came was for its own use.
+    Bytes(usize, bool),
     /// Nothing for now; an event will tell of more.
     Nothing,
     /// The end: the other side has closed.
     End,
     /// The connection is broken.
     Broken(io::Error),
+    /// TLS cannot go on.
+    Faulty(Fault),
+}
+
+/// One read.
+#[inline(always)]
+fn read(stream: &mut impl Read, buf: &mut [u8]) -> Got {
+    loop {
+        return match stream.read(buf) {
+            Ok(0) => Got::End,
+            // A short read has emptied the socket: there is no need to be told so.
+            Ok(n) => Got::Bytes(n, n == buf.len()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Got::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Got::Broken(error),
+        };
+    }
+}
+
+/// One write. 0 if nothing can be written now; an event will tell when.
+#[inline(always)]
+fn write(stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        return match stream.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result,
+        };
+    }
+}
+
+impl Tls {
+    /// One read, into the second half of `buf`; plain bytes are put into the first.
+    #[inline(never)]
+    fn read(&mut self, buf: &mut [u8]) -> Got {
+        if self.session.has_ended() {
+            return Got::End;
+        }
+        let (plain, records) = buf.split_at_mut(buf.len() / 2);
+        let Some(unfinished) = self.session.put_unfinished(records) else {
+            let in_handshake = self.session.is_handshaking();
+            let what = "sent a message that is too long for TLS here".to_owned();
+            return Got::Faulty(Fault { in_handshake, what });
+        };
+        let (len, more) = match read(&mut self.stream, &mut records[unfinished..]) {
+            Got::Bytes(len, more) => (unfinished + len, more),
+            other => return other,
+        };
+        let received = self.session.receive(&mut records[..len], plain);
+        // What the handshake answers goes out at once. A broken socket is found out by the next read.
+        let _ = self.pay();
+        match received {
+            Ok(len) => Got::Bytes(len, more || self.session.has_ended()),
+            Err(fault) => Got::Faulty(fault),
+        }
+    }
+
+    /// Writes what is owed, then encrypts and writes `bytes` as far as the socket takes them. What it was given of a
+    /// record it owes; so all that is counted as written will be.
+    #[inline(never)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while self.pay()? && written < bytes.len() {
+            let piece = &bytes[written..bytes.len().min(written + ENCRYPT_BYTES)];
+            if !self.session.encrypt(piece) {
+                return Err(io::Error::other("TLS cannot encrypt any more"));
+            }
+            written += piece.len();
+        }
+        Ok(written)
+    }
+
+    /// Writes what is owed. True if nothing is left of it.
+    fn pay(&mut self) -> io::Result<bool> {
+        if !self.session.owed().is_empty() {
+            let bytes = write(&mut self.stream, self.session.owed())?;
+            self.session.sent(bytes);
+        }
+        Ok(self.session.owed().is_empty())
+    }
 }
 
 impl Socket {
     /// One read.
     #[inline(always)]
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
-        loop {
-            let result = match self {
-                Self::Tcp(stream) => stream.read(buf),
-                Self::Unix(stream) => stream.read(buf),
-            };
-            return match result {
-                Ok(0) => Got::End,
-                Ok(n) => Got::Bytes(n),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Got::Nothing,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Got::Broken(error),
-            };
+        match self {
+            Self::Tcp(stream) => read(stream, buf),
+            Self::Unix(stream) => read(stream, buf),
+            Self::Tls(tls) => tls.read(buf),
         }
     }
 
-    /// One write. 0 if nothing can be written now; an event will tell when.
+    /// The same socket, over which TLS is spoken from its first byte on. Unix sockets stay as they are.
+    pub(crate) fn over_tls(self, config: &Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        match self {
+            Self::Tcp(stream) => {
+                let session = TlsSession::new(config)?;
+                Ok(Self::Tls(Box::new(Tls { stream, session })))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Whether TLS owes the other side bytes that the socket has not taken.
+    #[inline(always)]
+    pub(crate) fn owes(&self) -> bool {
+        match self {
+            Self::Tls(tls) => !tls.session.owed().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is one that TLS is spoken over, and that is not done with its handshake.
+    #[inline(always)]
+    pub(crate) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Tls(tls) => tls.session.is_handshaking(),
+            _ => false,
+        }
+    }
+
+    /// Whether a read wants the whole read buffer to itself.
+    #[inline(always)]
+    pub(crate) fn reads_alone(&self) -> bool {
+        match self {
+            Self::Tls(tls) => tls.session.unfinished_bytes() > 0 || tls.session.is_handshaking(),
+            _ => false,
+        }
+    }
+
+    /// Bytes of TLS's own buffers.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        match self {
+            Self::Tls(tls) => tls.session.buffer_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Says, where TLS has words for it, that nothing more will come. One try.
+    pub(crate) fn say_end(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.session.encrypt_end();
+            // Whoever does not take it finds the end of the socket.
+            let _ = tls.pay();
+        }
+    }
+
+    /// One write, of TLS some if there is much. 0 if nothing can be written now; an event will tell when.
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            let result = match self {
-                Self::Tcp(stream) => stream.write(bytes),
-                Self::Unix(stream) => stream.write(bytes),
-            };
-            return match result {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result,
-            };
+        match self {
+            Self::Tcp(stream) => write(stream, bytes),
+            Self::Unix(stream) => write(stream, bytes),
+            Self::Tls(tls) => tls.write(bytes),
         }
     }
 
@@ -72,6 +203,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.as_raw_fd(),
             Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tls(tls) => tls.stream.as_raw_fd(),
         }
     }
 }
@@ -86,6 +218,7 @@ impl Source for Socket {
         match self {
             Self::Tcp(stream) => stream.register(registry, token, interests),
             Self::Unix(stream) => stream.register(registry, token, interests),
+            Self::Tls(tls) => tls.stream.register(registry, token, interests),
         }
     }
     fn reregister(
@@ -97,12 +230,14 @@ impl Source for Socket {
         match self {
             Self::Tcp(stream) => stream.reregister(registry, token, interests),
             Self::Unix(stream) => stream.reregister(registry, token, interests),
+            Self::Tls(tls) => tls.stream.reregister(registry, token, interests),
         }
     }
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.deregister(registry),
             Self::Unix(stream) => stream.deregister(registry),
+            Self::Tls(tls) => tls.stream.deregister(registry),
         }
     }
 }

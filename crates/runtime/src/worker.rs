@@ -3,6 +3,7 @@
 //! One turn of the loop: wait, take in new connections, give each connection that is ready its turn (which is `serve`'s),
 //! come back to those that were set aside, keep the shard's house. Nothing in here blocks but the wait.
 
+mod handshakes;
 mod serve;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use crossbeam::channel::Receiver;
 use larder_store::{KeyHasher, RelTime, ShardConfig};
 use slab::Slab;
 
+use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::conn::Conn;
@@ -25,6 +27,7 @@ use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
 use crate::watch::{Drained, Entry, Journal, Remote};
+use handshakes::Handshakes;
 
 /// What all workers are given.
 pub(crate) struct Setup {
@@ -32,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) config: Arc<Config>,
     pub(crate) shard_config: ShardConfig,
     pub(crate) daemon: Arc<dyn Daemon>,
+    pub(crate) clerk: Clerk,
     pub(crate) hasher: KeyHasher,
     pub(crate) clock: Clock,
     /// Wakes the listening thread, when a client has asked the process to stop.
@@ -55,6 +59,8 @@ pub(crate) struct Worker<'a> {
     aside: Vec<usize>,
     /// Connections that wait for room for a large value.
     parked: Vec<usize>,
+    /// Connections that wait for an answer of the daemon's.
+    awaiting: Vec<usize>,
     /// Connections that watch.
     watching: Vec<usize>,
     /// What closed connections still hold in shards that were taken, or as watchers.
@@ -69,6 +75,7 @@ pub(crate) struct Worker<'a> {
     house_waits: bool,
     /// When to end, after the process was asked to stop.
     drain_until: Option<Duration>,
+    handshakes: Handshakes,
 }
 
 impl<'a> Worker<'a> {
@@ -91,6 +98,7 @@ impl<'a> Worker<'a> {
             queue: VecDeque::new(),
             aside: Vec::new(),
             parked: Vec::new(),
+            awaiting: Vec::new(),
             watching: Vec::new(),
             holdings: Vec::new(),
             read_buf: vec![0; READ_BYTES].into_boxed_slice(),
@@ -100,6 +108,7 @@ impl<'a> Worker<'a> {
             quota: Quota::default(),
             house_waits: false,
             drain_until: None,
+            handshakes: Handshakes::default(),
         }
     }
 
@@ -122,8 +131,10 @@ impl<'a> Worker<'a> {
         let woken = event_loop.wait(timeout, |ready| note(conns, queue, ready))?;
         self.face.counters.add(Counter::WorkerTurns, 1);
         self.tick();
+        self.handshakes.begin_turn();
         if woken {
             self.take_new();
+            self.take_answers();
             self.feed_watchers();
         }
         self.serve_queue();
@@ -191,6 +202,7 @@ impl<'a> Worker<'a> {
         self.face.buffers.set(count);
         self.face.buffer_bytes.set(bytes);
         self.close_idle();
+        self.give_up_handshakes();
     }
 
     fn close_idle(&mut self) {
@@ -241,7 +253,11 @@ impl<'a> Worker<'a> {
                     cfd: conn.info.fd,
                 },
             );
+            let handshakes = conn.socket.is_handshaking();
             entry.insert(conn);
+            if handshakes {
+                self.note_handshake(number);
+            }
         }
     }
 
@@ -264,6 +280,13 @@ impl<'a> Worker<'a> {
     /// Tries those again that wait for room.
     fn unpark(&mut self) {
         for number in std::mem::take(&mut self.parked) {
+            self.serve(number);
+        }
+    }
+
+    /// Goes on with those whose answers may have come.
+    fn take_answers(&mut self) {
+        for number in std::mem::take(&mut self.awaiting) {
             self.serve(number);
         }
     }
@@ -312,10 +335,15 @@ impl<'a> Worker<'a> {
         self.parked.retain(|&other| other != number);
         self.watching.retain(|&other| other != number);
         self.queue.retain(|&other| other != number);
+        self.awaiting.retain(|&other| other != number);
+        self.handshakes.forget(number);
         self.face.conns.take(1);
         let Conn {
-            session, socket, ..
+            session,
+            mut socket,
+            ..
         } = *conn;
+        socket.say_end();
         drop(socket);
         let (hasher, shards) = (&self.setup.hasher, self.setup.shared.shards());
         if let Some(holding) = session.into_holding(|key| hasher.hash(key).shard(shards)) {
@@ -338,12 +366,32 @@ impl<'a> Worker<'a> {
             reason,
             cfd: conn.info.fd,
         };
-        self.journal
-            .note(&self.setup.shared, &self.setup.clock, &entry);
+        let note = |entry: &Entry<'_>| {
+            self.journal
+                .note(&self.setup.shared, &self.setup.clock, entry);
+        };
+        if let Some(fault) = &conn.fault {
+            note(&Entry::ConnTlsErr {
+                cfd: conn.info.fd,
+                msg: &fault.what,
+            });
+        }
+        note(&entry);
     }
 
     fn log_close(&mut self, conn: &Conn, reason: CloseReason) {
         let peer = &conn.info.peer;
+        if let Some(fault) = &conn.fault {
+            let counter = match fault.in_handshake {
+                true => Counter::SslHandshakeErrors,
+                false => Counter::SslProtoErrors,
+            };
+            self.face.counters.add(counter, 1);
+            if let Some(left_out) = self.quota.take(Cause::Refused, self.now) {
+                log::warn!("{peer}: {fault}; closed{left_out}");
+            }
+            return;
+        }
         let refused = match reason {
             CloseReason::LineTooLong => "sent a line longer than any command",
             CloseReason::Http => "sent an HTTP request; this is a memcached port",
@@ -351,7 +399,16 @@ impl<'a> Worker<'a> {
             CloseReason::PinRevoked => {
                 "read a value so slowly that its memory was needed for a write"
             }
-            CloseReason::Normal | CloseReason::Shutdown | CloseReason::Lost | CloseReason::Idle => {
+            CloseReason::Handshake => {
+                self.face.counters.add(Counter::HandshakesGivenUp, 1);
+                "has not done its TLS handshake in time, or too many others are at theirs"
+            }
+            CloseReason::TlsOnPlain => "speaks TLS; this port is for plain text",
+            CloseReason::Normal
+            | CloseReason::Shutdown
+            | CloseReason::Lost
+            | CloseReason::Faulty
+            | CloseReason::Idle => {
                 if let Some(left_out) = self.quota.take(Cause::Conn, self.now) {
                     log::debug!("{peer}: closed ({reason:?}){left_out}");
                 }

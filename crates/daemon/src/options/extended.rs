@@ -1,12 +1,12 @@
 //! The suboptions of `-o`: `name` or `name=value`, separated by commas.
 
-use super::{OPT, Opt, Set};
+use super::{OPT, Opt, Set, secure};
 use crate::refusal::Refusal;
 use crate::settings::{Extended, Settings};
 use crate::units::{KIB, MIB, SECOND, decimal, number, size, size32, time};
 
 /// What a suboption with a value does.
-type SetValue = fn(&mut Settings, &str) -> Result<(), Refusal>;
+pub(super) type SetValue = fn(&mut Settings, &str) -> Result<(), Refusal>;
 
 /// Puts a list of suboptions into force, from left to right.
 pub(super) fn apply(settings: &mut Settings, list: &str) -> Result<(), Refusal> {
@@ -19,8 +19,7 @@ pub(super) fn apply(settings: &mut Settings, list: &str) -> Result<(), Refusal> 
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
-        let option = SUBOPTIONS
-            .iter()
+        let option = suboptions()
             .find(|option| option.long == name)
             .ok_or_else(|| illegal(name))?;
         option.apply(name, value, settings)?;
@@ -40,7 +39,6 @@ fn illegal(name: &str) -> Refusal {
             "it belongs to memcached's external storage, which larderd has not",
         ),
         ("proxy_", "larderd is no proxy"),
-        ("ssl_", "TLS is not served by this version"),
     ];
     let family = families.iter().find(|(prefix, _)| name.starts_with(prefix));
     match family {
@@ -81,7 +79,7 @@ const fn inert_switch(
 }
 
 /// A suboption with a value: its name, what the value is called, default and sample.
-const fn value(
+pub(super) const fn value(
     [long, value, default, sample]: [&'static str; 4],
     row: &'static str,
     doc: &'static str,
@@ -115,8 +113,13 @@ const fn inert(
 const SHOWN: &str = "Accepted and shown; it tunes nothing here.";
 const ACCEPTED: &str = "Accepted; it tunes nothing here.";
 
-/// All suboptions: first those that do something.
-pub(crate) const SUBOPTIONS: &[Opt] = &[
+/// Every suboption.
+pub(crate) fn suboptions() -> impl Iterator<Item = &'static Opt> {
+    SUBOPTIONS.iter().chain(secure::SUBOPTIONS)
+}
+
+/// Those that are not about who may come in: first those that do something.
+const SUBOPTIONS: &[Opt] = &[
     switch(
         "maxconns_fast",
         "",
@@ -351,7 +354,12 @@ pub(crate) const SUBOPTIONS: &[Opt] = &[
     },
     inert_switch("drop_privileges", "", ACCEPTED, |_| {}),
     inert_switch("no_drop_privileges", "", ACCEPTED, |_| {}),
-    inert_switch("relaxed_privileges", "", ACCEPTED, |_| {}),
+    switch(
+        "relaxed_privileges",
+        "",
+        "The same as allow_world_readable_secrets.",
+        |s| s.allow_world_readable_secrets = true,
+    ),
     inert(
         ["sock_cookie_id", "num", "", "1"],
         "",
@@ -374,7 +382,7 @@ impl Extended {
     }
 }
 
-fn assign<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
+pub(super) fn assign<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
     *place = value?;
     Ok(())
 }
@@ -497,10 +505,8 @@ mod tests {
             ),
             ("slab_automove_freeratio=0.1", "slab_automove_freeratio: "),
             ("proxy_config=x", "proxy_config: larderd is no proxy"),
-            (
-                "ssl_chain_cert=x",
-                "ssl_chain_cert: TLS is not served by this version",
-            ),
+            ("ssl_min_version=4", "ssl_min_version: "),
+            ("ssl_key=", "ssl_key: needs the name of a file"),
         ];
         for (list, beginning) in table {
             let refusal = after(list).expect_err(list);

@@ -9,6 +9,7 @@ mod memory;
 mod network;
 mod process;
 mod refused;
+pub(crate) mod secure;
 
 use crate::refusal::{Code, Refusal};
 use crate::settings::Settings;
@@ -87,6 +88,7 @@ pub(crate) const GROUPS: &[Group] = &[
     ("Where it listens", network::OPTIONS),
     ("Memory", memory::OPTIONS),
     ("Connections and commands", connections::OPTIONS),
+    ("Who may come in", secure::OPTIONS),
     ("The process", process::OPTIONS),
     ("Not served by this version", refused::OPTIONS),
 ];
@@ -152,7 +154,7 @@ mod tests {
 
     /// All options and suboptions, each with a function that gives it a value.
     fn everything() -> impl Iterator<Item = &'static Opt> {
-        all().chain(extended::SUBOPTIONS)
+        all().chain(extended::suboptions())
     }
 
     fn rows_after(option: &Opt, value: &str) -> Vec<(&'static str, String)> {

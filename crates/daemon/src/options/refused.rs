@@ -26,13 +26,6 @@ pub(super) const OPTIONS: &[Opt] = &[
         ..OPT
     },
     Opt {
-        short: Some('Z'),
-        long: "enable-ssl",
-        doc: "TLS, in memcached.",
-        set: Set::Refused(Code::Usage, "TLS is not served by this version"),
-        ..OPT
-    },
-    Opt {
         short: Some('e'),
         long: "memory-file",
         value: "file",

@@ -8,12 +8,18 @@ use super::NONE;
 use crate::daemon::MEMCACHED_VERSION;
 use crate::limits;
 use crate::settings::Settings;
+use crate::tls::TlsFigures;
 
 /// What stands in the row that names memcached's event library: without a blank, since clients split rows there.
 const EVENT_LIBRARY: &str = "mio-1";
 
 /// Emits the rows in memcached's order.
-pub(crate) fn emit(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+pub(crate) fn emit(
+    settings: &Settings,
+    tls: Option<TlsFigures>,
+    snapshot: &Snapshot,
+    emit: &mut EmitRow<'_>,
+) {
     process(settings, snapshot, emit);
     connections(settings, snapshot, emit);
     commands(settings, snapshot, emit);
@@ -21,6 +27,10 @@ pub(crate) fn emit(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<
     index(snapshot, emit);
     background_work(settings, snapshot, emit);
     logs(snapshot, emit);
+    if let Some(tls) = tls {
+        self::tls(tls, snapshot, emit);
+    }
+    napi(emit);
     items(settings, snapshot, emit);
 }
 
@@ -154,6 +164,19 @@ fn logs(snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
     emit("log_watcher_skipped", &counters.log_watcher_skipped);
     emit("log_watcher_sent", &counters.log_watcher_sent);
     emit("log_watchers", &snapshot.watchers);
+}
+
+fn tls(tls: TlsFigures, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+    let counters = &snapshot.counters;
+    if let Some(sessions) = tls.new_sessions {
+        emit("ssl_new_sessions", &sessions);
+    }
+    emit("ssl_handshake_errors", &counters.ssl_handshake_errors);
+    emit("ssl_proto_errors", &counters.ssl_proto_errors);
+    emit("time_since_server_cert_refresh", &tls.refreshed_s);
+}
+
+fn napi(emit: &mut EmitRow<'_>) {
     emit("unexpected_napi_ids", &NONE);
     emit("round_robin_fallback", &NONE);
 }
@@ -224,7 +247,7 @@ mod tests {
             tunables: settings.extended.tunables,
             ..Snapshot::default()
         };
-        names(|rows| emit(&settings, &snapshot, rows))
+        names(|rows| emit(&settings, None, &snapshot, rows))
     }
 
     #[test]
@@ -262,6 +285,30 @@ mod tests {
     }
 
     #[test]
+    fn tls_has_rows_of_its_own() {
+        let settings = Settings::default();
+        let snapshot = Snapshot::default();
+        let with = |new_sessions| {
+            let tls = TlsFigures {
+                new_sessions,
+                ..TlsFigures::default()
+            };
+            names(|rows| emit(&settings, Some(tls), &snapshot, rows))
+        };
+        assert_eq!(with(None).len(), 96);
+        let all = with(Some(3));
+        let after = all.iter().position(|name| name == "log_watchers").unwrap() + 1;
+        let expected = [
+            "ssl_new_sessions",
+            "ssl_handshake_errors",
+            "ssl_proto_errors",
+            "time_since_server_cert_refresh",
+            "unexpected_napi_ids",
+        ];
+        assert_eq!(all[after..after + 5], expected);
+    }
+
+    #[test]
     fn values_are_memcacheds() {
         let mut snapshot = Snapshot {
             curr_connections: 3,
@@ -275,7 +322,11 @@ mod tests {
             ..ClassStats::default()
         };
         snapshot.store.classes = vec![class, class];
-        let value = |name| value_of(name, |rows| emit(&Settings::default(), &snapshot, rows));
+        let value = |name| {
+            value_of(name, |rows| {
+                emit(&Settings::default(), None, &snapshot, rows);
+            })
+        };
         assert_eq!(value("version"), "1.6.45");
         assert_eq!(value("curr_connections"), "4");
         assert_eq!(value("accepting_conns"), "1");

@@ -3,13 +3,23 @@
 
 use larder_runtime::{EmitRow, Snapshot};
 
+use crate::tls::TlsFigures;
+
 /// Emits the rows.
-pub(crate) fn emit(snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+pub(crate) fn emit(tls: Option<TlsFigures>, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
     let store = &snapshot.store;
     emit("larder_version", &env!("CARGO_PKG_VERSION"));
     emit("worker_turns", &snapshot.counters.worker_turns);
     emit("conn_buffer_bytes", &snapshot.conn_buffer_bytes);
     emit("conns_refused", &snapshot.counters.conns_refused);
+    emit(
+        "handshakes_given_up",
+        &snapshot.counters.handshakes_given_up,
+    );
+    if let Some(tls) = tls {
+        emit("cert_reloads", &tls.reloads);
+        emit("cert_reloads_refused", &tls.refused);
+    }
     emit("shard_set_asides", &snapshot.counters.shard_set_asides);
     emit("shard_pages_used", &store.pages_used);
     emit("shard_pages_free", &store.pages_free);

@@ -1,9 +1,12 @@
 //! `stats settings`.
 
+use std::path::PathBuf;
+
 use larder_runtime::{EmitRow, Protocol, Snapshot};
 
 use super::yes_no;
 use crate::settings::{DEFAULT_LISTEN, Settings};
+use crate::tls::Tls;
 
 /// What memcached prints for a text that is not set.
 const NULL: &str = "NULL";
@@ -39,7 +42,7 @@ pub(crate) fn rows(settings: &Settings) -> Vec<(&'static str, String)> {
     tuning(settings, &mut row);
     lru(settings, &mut row);
     buffers(settings, &mut row);
-    tls(&mut row);
+    tls(&settings.tls, &mut row);
     row("num_napi_ids", &settings.napi_ids);
     row("memory_file", &PRINTF_NULL);
     row("client_flags_size", &size_of::<u32>());
@@ -146,18 +149,29 @@ fn buffers(settings: &Settings, row: &mut Row<'_>) {
     row("inline_ascii_response", &"no");
 }
 
-fn tls(row: &mut Row<'_>) {
-    row("ssl_enabled", &"no");
-    row("ssl_chain_cert", &PRINTF_NULL);
-    row("ssl_key", &PRINTF_NULL);
-    row("ssl_verify_mode", &0);
-    row("ssl_keyformat", &1);
-    row("ssl_ciphers", &NULL);
-    row("ssl_ca_cert", &NULL);
-    row("ssl_wbuf_size", &16384);
-    row("ssl_session_cache", &"no");
-    row("ssl_kernel_tls", &"no");
-    row("ssl_min_version", &"tlsv1.2");
+fn tls(tls: &Tls, row: &mut Row<'_>) {
+    let path = |path: &Option<PathBuf>, none: &str| match path {
+        Some(path) => path.display().to_string(),
+        None => none.to_owned(),
+    };
+    // OpenSSL's numbers for the modes 0 to 3.
+    let verify = [0, 1, 3, 7][tls.verify_mode.min(3) as usize];
+    row("ssl_enabled", &yes_no(tls.enabled));
+    row("ssl_chain_cert", &path(&tls.chain, PRINTF_NULL));
+    row("ssl_key", &path(&tls.key, PRINTF_NULL));
+    row("ssl_verify_mode", &verify);
+    row("ssl_keyformat", &tls.key_format);
+    row("ssl_ciphers", &tls.ciphers.as_deref().unwrap_or(NULL));
+    row("ssl_ca_cert", &path(&tls.ca, NULL));
+    row("ssl_wbuf_size", &tls.write_buffer_bytes);
+    row("ssl_session_cache", &yes_no(tls.session_cache));
+    row("ssl_kernel_tls", &yes_no(tls.kernel_tls));
+    let version = if tls.min_version == 3 {
+        "tlsv1.3"
+    } else {
+        "tlsv1.2"
+    };
+    row("ssl_min_version", &version);
 }
 
 #[cfg(test)]

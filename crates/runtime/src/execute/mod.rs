@@ -3,10 +3,11 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text`, `meta` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data
-//! blocks on their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `observe`
-//! (what others are told of them).
+//! blocks on their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `awaited`
+//! (what the daemon is asked about), `observe` (what others are told of them).
 
 mod ahead;
+mod awaited;
 mod binary;
 mod detail;
 mod dump;
@@ -31,13 +32,17 @@ use session::{After, Sending, State, Wire};
 pub(crate) use session::{CloseReason, Holding, Pause, Session};
 pub(crate) use stats::{FRESH, LISTENING, PARSING};
 
+use crate::clerk::Clerk;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::daemon::Daemon;
 use crate::limits::OUTPUT_HIGH;
 use crate::shared::{Shared, WorkerCounters};
 use crate::snapshot::Counter;
 use crate::watch::Journal;
+
+/// The first byte of a record of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// What commands are carried out with, for one turn of a worker's loop.
 pub(crate) struct Turn<'a> {
@@ -47,6 +52,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) shard_config: &'a ShardConfig,
     pub(crate) hasher: &'a KeyHasher,
     pub(crate) clock: &'a Clock,
+    pub(crate) clerk: &'a Clerk,
     pub(crate) counters: &'a WorkerCounters,
     pub(crate) journal: &'a Journal<'a>,
     pub(crate) worker: usize,
@@ -74,14 +80,10 @@ impl<'a> Turn<'a> {
     ) -> (usize, Pause) {
         self.cfd.set(session.cfd);
         if session.wire == Wire::Undecided {
-            let Some(&first) = input.first() else {
-                return (0, Pause::Input);
-            };
-            session.wire = if first == REQUEST_MAGIC {
-                Wire::Binary
-            } else {
-                Wire::Text
-            };
+            match decide(session.protocol, input) {
+                Ok(wire) => session.wire = wire,
+                Err(pause) => return (0, pause),
+            }
         }
         let mut at = 0;
         let mut commands_left = self.config.requests_per_turn;
@@ -134,6 +136,7 @@ impl<'a> Turn<'a> {
             State::Listing(_) => (0, self.list_on(session, out)),
             State::Dumping(_) => (0, self.dump_on(session, out)),
             State::Asking(_) => (0, self.ask(session, out)),
+            State::Awaiting(_) => (0, self.take_answer(session, out)),
             State::Watching(_) => (input.len(), Some(Pause::Input)),
         }
     }
@@ -210,4 +213,21 @@ impl<'a> Turn<'a> {
         let hint = Hint::NONE;
         Spot { hash, shard, hint }
     }
+}
+
+/// What is spoken by whom the first bytes are from, where `protocol` is offered.
+#[cold]
+fn decide(protocol: Protocol, input: &[u8]) -> Result<Wire, Pause> {
+    // A record of a TLS handshake, of any version: no protocol of ours begins like it.
+    match input {
+        [] | [TLS_HANDSHAKE] | [TLS_HANDSHAKE, 3] => return Err(Pause::Input),
+        [TLS_HANDSHAKE, 3, 0..=4, ..] => return Err(Pause::Close(CloseReason::TlsOnPlain)),
+        _ => {}
+    }
+    Ok(match protocol {
+        Protocol::Text => Wire::Text,
+        Protocol::Binary => Wire::Binary,
+        Protocol::Negotiated if input[0] == REQUEST_MAGIC => Wire::Binary,
+        Protocol::Negotiated => Wire::Text,
+    })
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crossbeam::channel::Receiver;
 use larder_protocol::binary::reply as frames;
 use larder_protocol::binary::{Echo, ReplyStatus};
 use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
@@ -13,6 +14,7 @@ use super::detail::Listing;
 use super::dump::{DumpAs, DumpAt};
 use super::meta::MetaFilling;
 use super::upkeep::Ask;
+use crate::clerk::Answer;
 use crate::config::Protocol;
 use crate::shared::Shared;
 use crate::watch::{Feed, Watcher, Watchers};
@@ -28,6 +30,8 @@ pub(crate) enum Pause {
     Taken,
     /// Other values on their way in leave no room for more of this one: to be tried again a little later.
     Memory,
+    /// The daemon has not answered yet.
+    Answer,
     /// It is a watcher from now on.
     Watch,
     /// Enough output is waiting to be sent, or a long get has had its share.
@@ -51,6 +55,12 @@ pub(crate) enum CloseReason {
     PinRevoked,
     /// `shutdown`.
     Shutdown,
+    /// TLS cannot go on, or never began; it is logged.
+    Faulty,
+    /// It took too long to come in, or too many others are about to.
+    Handshake,
+    /// TLS was spoken where it is not.
+    TlsOnPlain,
     /// The socket is broken.
     Lost,
     /// Idle for too long.
@@ -77,6 +87,8 @@ pub(crate) enum State {
     Dumping(Box<Dumping>),
     /// The shards are being asked for something.
     Asking(Box<Asking>),
+    /// The daemon has been asked something.
+    Awaiting(Box<Awaiting>),
     /// Nothing any more: it watches, and what it sends is dropped.
     Watching(Box<Watcher>),
 }
@@ -232,12 +244,20 @@ pub(crate) struct Asking {
     pub(crate) noreply: bool,
 }
 
+/// A question that the daemon has not answered yet.
+pub(crate) struct Awaiting {
+    pub(crate) answer: Receiver<Answer>,
+    pub(crate) noreply: bool,
+}
+
 /// A connection's side of the protocol; its sockets and buffers are elsewhere.
 pub(crate) struct Session {
     pub(crate) state: State,
     /// Bytes of the unfinished line that are known to hold no line end.
     pub(crate) searched: usize,
     pub(crate) wire: Wire,
+    /// What its endpoint offers.
+    pub(crate) protocol: Protocol,
     /// The connection's descriptor, by which watchers are told of it.
     pub(crate) cfd: i32,
     /// Where to look for the key of the next line, if that was found out ahead.
@@ -249,11 +269,8 @@ impl Session {
         Self {
             state: State::Line,
             searched: 0,
-            wire: match protocol {
-                Protocol::Negotiated => Wire::Undecided,
-                Protocol::Text => Wire::Text,
-                Protocol::Binary => Wire::Binary,
-            },
+            wire: Wire::Undecided,
+            protocol,
             cfd,
             ahead: None,
         }

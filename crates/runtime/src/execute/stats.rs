@@ -37,7 +37,8 @@ impl Session {
             | State::Gathering(_)
             | State::Listing(_)
             | State::Dumping(_)
-            | State::Asking(_) => 1,
+            | State::Asking(_)
+            | State::Awaiting(_) => 1,
             State::Filling(_) => 2,
             State::Swallowing { .. } => 3,
             State::Sending(_) => 4,

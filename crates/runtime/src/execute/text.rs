@@ -156,7 +156,7 @@ impl Turn<'_> {
             Command::Stats(stats) => self.stats(session, stats, out),
             Command::Upkeep { upkeep, noreply } => self.upkeep(session, upkeep, noreply, out),
             Command::Watch { streams, noreply } => self.watch(session, streams, noreply, out),
-            Command::RefreshCerts { noreply } => answer(noreply, ErrorText::TlsNotEnabled.line()),
+            Command::RefreshCerts { noreply } => self.refresh_certs(session, noreply, out),
             Command::Http => Err(Pause::Close(CloseReason::Http)),
             Command::Refused(refused) => {
                 self.refuse(session, refused, out);

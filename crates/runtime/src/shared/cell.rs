@@ -13,7 +13,7 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub(crate) type Guard<'a, T> = SpinMutexGuard<'a, T>;
 
 /// A number that any thread may read and change.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Number(AtomicU64);
 
 impl Number {

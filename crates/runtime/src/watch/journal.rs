@@ -80,6 +80,11 @@ impl<'a> Journal<'a> {
         }
     }
 
+    /// How its worker is woken.
+    pub(crate) fn waker(&self) -> Arc<mio::Waker> {
+        Arc::clone(&self.waker)
+    }
+
     /// Writes a line, if anybody watches its stream.
     pub(crate) fn note(&self, shared: &Shared, clock: &Clock, entry: &Entry<'_>) {
         if shared.globals.observers.streams().has(entry.stream()) {

@@ -50,6 +50,8 @@ pub(crate) enum Entry<'a> {
         reason: &'static str,
         cfd: i32,
     },
+    /// A TLS connection did not come about, or broke.
+    ConnTlsErr { cfd: i32, msg: &'a str },
     /// A page went from one slab class to another.
     SlabMove { from: u8, to: u8 },
 }
@@ -66,7 +68,9 @@ impl Entry<'_> {
             Self::Store { .. } => Stream::Mutations,
             Self::Eviction { .. } => Stream::Evictions,
             Self::Deleted { .. } => Stream::Deletions,
-            Self::ConnNew { .. } | Self::ConnClose { .. } => Stream::Connevents,
+            Self::ConnNew { .. } | Self::ConnClose { .. } | Self::ConnTlsErr { .. } => {
+                Stream::Connevents
+            }
             Self::SlabMove { .. } => Stream::Sysevents,
         }
     }
@@ -131,6 +135,7 @@ impl Display for Entry<'_> {
                 reason,
                 cfd,
             } => write!(f, "type=conn_close {remote} reason={reason} cfd={cfd}"),
+            Self::ConnTlsErr { cfd, msg } => write!(f, "type=conntlserr fd={cfd} msg={msg}"),
             Self::SlabMove { from, to } => {
                 write!(f, "type=slab_move src={from} dst={to} state=ok")
             }

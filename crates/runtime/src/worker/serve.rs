@@ -99,6 +99,9 @@ impl<'a> Worker<'a> {
         if conn.closing.is_some() || conn.has_output() {
             return self.write_out(number);
         }
+        if conn.socket.is_handshaking() && !self.handshakes.take() {
+            return enqueue(conn, &mut self.queue, number);
+        }
         let mut pause = Pause::Input;
         if conn.pending {
             conn.pending = false;
@@ -125,6 +128,7 @@ impl<'a> Worker<'a> {
             daemon: &*setup.daemon,
             hasher: &setup.hasher,
             clock: &setup.clock,
+            clerk: &setup.clerk,
             counters: &self.face.counters,
             journal: self.journal,
             worker: self.index,
@@ -155,6 +159,11 @@ impl<'a> Worker<'a> {
                 self.aside.push(number);
                 self.face.counters.add(Counter::ShardSetAsides, 1);
                 return;
+            }
+            Pause::Answer => {
+                conn.pending = true;
+                conn.queued = true;
+                self.awaiting.push(number);
             }
             Pause::Yield | Pause::Output => conn.pending = true,
             Pause::Watch => {
@@ -227,8 +236,8 @@ fn read(
     if !conn.readable {
         return Err(Pause::Input);
     }
-    let len = match conn.socket.read(room) {
-        Got::Bytes(len) => len,
+    let (len, more) = match conn.socket.read(room) {
+        Got::Bytes(len, more) => (len, more),
         Got::Nothing => {
             conn.readable = false;
             return Err(Pause::Input);
@@ -239,12 +248,16 @@ fn read(
             log_lost(quota, conn, &error, now);
             return Err(Pause::Close(CloseReason::Lost));
         }
+        Got::Faulty(fault) => {
+            conn.fault = Some(Box::new(fault));
+            return Err(Pause::Close(CloseReason::Faulty));
+        }
     };
     conn.info.set_state(PARSING);
     face.counters.add(Counter::BytesRead, len as u64);
     conn.note_activity(now);
-    // A short read has emptied the socket; unless the other side has closed, there is no need to be told so.
-    conn.readable = len == room.len() || conn.hung_up;
+    // Unless the other side has closed, there is no need to be told that the socket is empty.
+    conn.readable = more || conn.hung_up;
     conn.brings_much = len > SMALL_READ;
     Ok(len)
 }

@@ -1,0 +1,122 @@
+//! Files that are read anew while the daemon serves: on SIGHUP, when a client asks, and by themselves when they change.
+//!
+//! One thread reads, one time after another, so that what was read last is in force. The folders of the files are
+//! watched rather than the files: editors and Kubernetes replace files, or the links to them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam::channel::{self, Receiver, Sender};
+use larder_runtime::TlsError;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::limits::FILES_SETTLE;
+use crate::refusal::Refusal;
+use crate::tls::Certs;
+
+/// Why to read.
+enum Reason {
+    Signal,
+    /// Something has changed in a folder.
+    Changed,
+    /// A client waits for the outcome.
+    Asked(Sender<Result<(), TlsError>>),
+}
+
+/// How the thread is told.
+#[derive(Clone)]
+pub(crate) struct Reloads(Sender<Reason>);
+
+impl Reloads {
+    /// Starts the thread.
+    pub(crate) fn start(certs: Option<Arc<Certs>>) -> Result<Self, Refusal> {
+        let (sender, reasons) = channel::unbounded();
+        let changed = sender.clone();
+        let run = move || {
+            // It watches as long as it lives.
+            let _watcher = certs
+                .as_ref()
+                .and_then(|certs| watch(&certs.paths(), changed));
+            serve(certs.as_deref(), &reasons);
+        };
+        let thread = thread::Builder::new().name("reload".to_owned()).spawn(run);
+        match thread {
+            Ok(_) => Ok(Self(sender)),
+            Err(error) => Err(Refusal::system(format!(
+                "the thread that reads files anew cannot be started: {error}"
+            ))),
+        }
+    }
+
+    /// SIGHUP.
+    pub(crate) fn signal(&self) {
+        // The thread lives as long as the process.
+        let _ = self.0.send(Reason::Signal);
+    }
+
+    /// Reads now, and waits for the outcome.
+    pub(crate) fn ask(&self) -> Result<(), TlsError> {
+        let (sender, outcome) = channel::bounded(1);
+        let _ = self.0.send(Reason::Asked(sender));
+        outcome.recv().unwrap_or(Ok(()))
+    }
+}
+
+/// Watches the folders of `paths`. `None` if that cannot be, which is logged: signals and clients still have them read.
+fn watch(paths: &[&Path], changed: Sender<Reason>) -> Option<RecommendedWatcher> {
+    let on_event = move |event: notify::Result<notify::Event>| {
+        // That a file is read changes nothing, and the thread does so itself.
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            let _ = changed.send(Reason::Changed);
+        }
+    };
+    let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| folder(path)).collect();
+    let watcher = notify::recommended_watcher(on_event).and_then(|mut watcher| {
+        for folder in folders {
+            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        }
+        Ok(watcher)
+    });
+    watcher
+        .inspect_err(|error| {
+            log::warn!("changes of files are not noticed ({error}); SIGHUP has them read anew");
+        })
+        .ok()
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    match path.parent()? {
+        here if here.as_os_str().is_empty() => Some(Path::new(".")),
+        folder => Some(folder),
+    }
+}
+
+/// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once.
+fn serve(certs: Option<&Certs>, reasons: &Receiver<Reason>) {
+    let mut settled = channel::never();
+    loop {
+        channel::select! {
+            recv(reasons) -> reason => match reason {
+                Err(_) => return,
+                Ok(Reason::Changed) => settled = channel::after(FILES_SETTLE),
+                Ok(Reason::Signal) => match certs {
+                    None => log::info!("SIGHUP: there is nothing to read anew"),
+                    // It is logged there.
+                    Some(certs) => _ = certs.reload(),
+                },
+                Ok(Reason::Asked(outcome)) => {
+                    let read = certs.map_or(Ok(()), Certs::reload);
+                    let _ = outcome.send(read);
+                }
+            },
+            recv(settled) -> _ => {
+                settled = channel::never();
+                if let Some(certs) = certs && certs.files_changed() {
+                    _ = certs.reload();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Files that some options cannot do without.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tempfile::TempDir;
+
+/// A folder with a certificate and its key.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn make() -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let folder = TempDir::new().expect("a folder");
+        let pair = folder.path().join("pair.pem");
+        fs::write(&pair, cert.pem() + &signing_key.serialize_pem()).expect("a file");
+        fs::set_permissions(&pair, fs::Permissions::from_mode(0o600)).expect("chmod");
+        Self(folder)
+    }
+
+    /// What must stand beside the option of this letter.
+    pub(crate) fn beside(&self, letter: &str) -> Vec<String> {
+        match letter {
+            "-Z" => {
+                let pair = self.0.path().join("pair.pem").display().to_string();
+                let files = format!("ssl_chain_cert={pair},ssl_key={pair}");
+                vec!["-o".to_owned(), files]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
