@@ -154,8 +154,9 @@ impl Watcher {
 
     /// Takes the batches that have come and appends their lines to `out`, in the order of their gids, up to `bytes_max`.
     pub(crate) fn drain(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Drained {
-        // First this, then the batches: whoever comes between wakes again.
-        self.feed.woken.set(0);
+        // First this, then the batches: whoever comes between wakes again. Not by `set`, which does not see what was sent
+        // by whoever found the worker woken: his batch could be missed here, and nobody wake for it.
+        self.feed.woken.swap(0);
         let batches: Vec<Arc<Batch>> = self.batches.try_iter().collect();
         let all = batches.iter().flat_map(|batch| batch.lines());
         let mut lines: Vec<(u64, &[u8])> = all
