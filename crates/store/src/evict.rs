@@ -440,6 +440,7 @@ impl Shard {
     /// Gives one page back to the system, emptying one if need be.
     pub(crate) fn shed_page(&mut self, now: RelTime) -> bool {
         self.slab.unmap_any()
+            || self.limit_orphans() && self.slab.unmap_any()
             || (self.reap() | self.vacate_any_page(now)
                 || self.revoke_slowest()
                 || self.revoke_stalled_pendings(now))

@@ -313,7 +313,7 @@ impl Shard {
         true
     }
 
-    /// Where a write is short of memory, values that only their readers still know may take half of the shard, no more.
+    /// Where memory is short, values that only their readers still know may take half of the shard, no more.
     /// False if they do not.
     pub(crate) fn limit_orphans(&mut self) -> bool {
         let limit = (self.slab.grant * self.slab.pages.page_bytes / 2) as u64;

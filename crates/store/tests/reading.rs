@@ -44,6 +44,14 @@ impl Store {
                 return Stored::NoMemory;
             }
         }
+        self.store(key, Value::Arrived(pending))
+    }
+
+    fn set_small(&mut self, key: &[u8]) -> Stored {
+        self.store(key, Value::Bytes(b"value"))
+    }
+
+    fn store(&mut self, key: &[u8], value: Value<'_>) -> Stored {
         let request = StoreRequest {
             verb: StoreVerb::Set,
             key,
@@ -54,7 +62,7 @@ impl Store {
             now: 1,
             uniques: &Zero,
         };
-        let (hash, value) = (self.hasher.hash(key), Value::Arrived(pending));
+        let hash = self.hasher.hash(key);
         self.shard.store(hash, Hint::NONE, &request, value, at)
     }
 
@@ -96,6 +104,26 @@ fn a_deleted_value_gives_way_to_a_write() {
     let mut pin = store.pin(b"key");
     store.delete(b"key");
     assert_eq!(store.set(b"other"), Stored::Stored(0));
+    assert!(
+        store
+            .shard
+            .read(&mut pin, &mut Vec::new(), PAGE, 1)
+            .is_err()
+    );
+    store.shard.unpin(pin);
+    assert_eq!(store.shard.check(), Ok(()));
+}
+
+#[test]
+fn a_deleted_value_gives_way_to_other_shards_before_items_do() {
+    let mut store = Store::new();
+    assert_eq!(store.set(b"key"), Stored::Stored(0));
+    let mut pin = store.pin(b"key");
+    store.delete(b"key");
+    assert_eq!(store.set_small(b"small"), Stored::Stored(0));
+    assert_eq!(store.shard.give_up(8, 1), 8);
+    let hash = store.hasher.hash(b"small");
+    assert!(store.shard.fetch(hash, b"small", 1).is_some());
     assert!(
         store
             .shard
