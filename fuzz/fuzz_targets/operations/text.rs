@@ -166,7 +166,9 @@ fn get(dice: &mut Dice<'_>, speech: &mut Speech) {
         6 => ("gat", Some(dice.pick(EXPTIMES))),
         _ => ("gats", Some(dice.pick(EXPTIMES))),
     };
-    let count = dice.pick(&[1, 1, 1, 1, 2, 3, 5, 40]);
+    // Who sends 2,048 bytes of a line without its end is closed, unless it is a get or gets.
+    let most = if exptime.is_some() { 7 } else { 40 };
+    let count = dice.pick(&[1, 1, 1, 1, 2, 3, 5, most]);
     let keys: Vec<&[u8]> = (0..count).map(|_| dice.key()).collect();
     let mut line = name.to_owned().into_bytes();
     if let Some(exptime) = exptime {
