@@ -2,6 +2,7 @@
 
 mod admin;
 mod builder;
+mod following;
 mod many;
 mod url;
 
@@ -14,6 +15,7 @@ use larder_protocol::client::{check_key, meta::Mode};
 
 pub use admin::{NodeResult, NodeStatus};
 pub use builder::{BuildError, Builder};
+use following::Following;
 
 use crate::error::Error;
 use crate::gutter::Gutter;
@@ -53,6 +55,27 @@ struct Inner {
     gutter: Option<Arc<Gutter>>,
     pool: ArcSwap<Pool>,
     flights: Flights,
+    _following: Option<Following>,
+}
+
+impl Inner {
+    fn set_nodes(&self, nodes: &[NodeSpec]) -> Result<(), RingError> {
+        let mut refused = None;
+        self.pool.rcu(|before| {
+            let gutter = self.gutter.as_ref();
+            match Pool::new(nodes, &self.routing, &self.settings, gutter, Some(before)) {
+                Ok(pool) => {
+                    refused = None;
+                    Arc::new(pool)
+                }
+                Err(error) => {
+                    refused = Some(error);
+                    Arc::clone(before)
+                }
+            }
+        });
+        refused.map_or(Ok(()), Err)
+    }
 }
 
 impl std::fmt::Debug for Client {
@@ -342,19 +365,7 @@ impl Client {
     /// # Errors
     /// No ring can be made of the list; the old one stays.
     pub fn set_nodes(&self, nodes: &[NodeSpec]) -> Result<(), RingError> {
-        let inner = &self.inner;
-        let mut refused = None;
-        inner.pool.rcu(|before| {
-            let gutter = inner.gutter.as_ref();
-            match Pool::new(nodes, &inner.routing, &inner.settings, gutter, Some(before)) {
-                Ok(pool) => Arc::new(pool),
-                Err(error) => {
-                    refused = Some(error);
-                    Arc::clone(before)
-                }
-            }
-        });
-        refused.map_or(Ok(()), Err)
+        self.inner.set_nodes(nodes)
     }
 
     /// The present list of nodes.

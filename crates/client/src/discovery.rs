@@ -9,6 +9,7 @@ mod elasticache;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod file;
+mod text;
 
 use std::fmt;
 use std::path::PathBuf;

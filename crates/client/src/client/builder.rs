@@ -1,14 +1,17 @@
 //! How a client is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
+use tokio::sync::watch;
 
+use super::following::Following;
 use super::{Client, Inner, url};
 use crate::conn::Credentials;
 use crate::conn::transport::Sockets;
+use crate::discovery::{DiscoveryError, NodeList};
 use crate::gutter::Gutter;
 use crate::node::{NodeError, NodeSpec};
 use crate::observe::Observer;
@@ -18,7 +21,7 @@ use crate::ring::{Distribution, DistributionError, RingError, Routing};
 use crate::settings::Settings;
 
 /// Why no client can be made.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// A node's description is wrong.
@@ -30,6 +33,9 @@ pub enum BuildError {
     /// There is no such rule of distribution.
     #[error(transparent)]
     Distribution(#[from] DistributionError),
+    /// The nodes cannot be found.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// The URL is not one, or has something in it that is not known.
     #[error("{0}")]
     Url(String),
@@ -174,6 +180,14 @@ impl Builder {
     /// # Errors
     /// No ring can be made of the nodes.
     pub fn build(self) -> Result<Client, BuildError> {
+        self.build_with(None)
+    }
+
+    /// The client, and what brings it other lists of nodes.
+    pub(super) fn build_with(
+        self,
+        lists: Option<watch::Receiver<NodeList>>,
+    ) -> Result<Client, BuildError> {
         let settings = Arc::new(self.settings);
         let routing = self
             .routing
@@ -190,15 +204,15 @@ impl Builder {
             }
         };
         let pool = Pool::new(&self.nodes, &routing, &settings, gutter.as_ref(), None)?;
-        Ok(Client {
-            inner: Arc::new(Inner {
-                settings,
-                routing,
-                gutter,
-                pool: ArcSwap::from_pointee(pool),
-                flights: Flights::default(),
-            }),
-        })
+        let inner = Arc::new_cyclic(|inner| Inner {
+            settings,
+            routing,
+            gutter,
+            pool: ArcSwap::from_pointee(pool),
+            flights: Flights::default(),
+            _following: lists.map(|lists| Following::begin(Weak::clone(inner), lists)),
+        });
+        Ok(Client { inner })
     }
 }
 

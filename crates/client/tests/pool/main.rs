@@ -2,6 +2,7 @@
 
 mod cancel;
 mod failure;
+mod following;
 mod patterns;
 mod server;
 mod verbs;
