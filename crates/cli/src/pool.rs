@@ -1,14 +1,20 @@
-//! The options that say which nodes make the pool and how keys find theirs.
+//! The options that say which nodes make the pool, how keys find theirs, and how long to wait for them.
 
+use std::time::Duration;
+
+use anyhow::Result;
 use clap::Args;
-use larder_client::{Distribution, KeyTag, NodeSpec, Preset, Routing};
+use larder_client::{
+    Builder, Client, Discovery, Distribution, KeyTag, NodeList, NodeSpec, Preset, Routing,
+};
+
+use crate::time;
 
 /// Which nodes, and where keys live on them.
 #[derive(Args)]
 pub(crate) struct PoolArgs {
-    /// A node: `host[:port][;weight=w][;name=n]` or `/socket`. Once for each, in the order that counts.
-    #[arg(long = "node", value_name = "NODE", required = true)]
-    pub(crate) nodes: Vec<NodeSpec>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// The rule by which keys are spread, under the name of a client that keeps to it; some take a hash behind a colon.
     #[arg(long = "dist", value_name = "NAME", default_value_t)]
@@ -21,6 +27,31 @@ pub(crate) struct PoolArgs {
     /// A prefix that does not count in deciding where a key lives.
     #[arg(long, value_name = "PREFIX")]
     unhashed_prefix: Option<String>,
+}
+
+/// Where the list of nodes comes from.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct SourceArgs {
+    /// A node: `host[:port][;weight=w][;name=n]` or `/socket`. Once for each, in the order that counts.
+    #[arg(long = "node", value_name = "NODE")]
+    nodes: Vec<NodeSpec>,
+
+    /// Where nodes are found: `file:PATH` (a node a line), `dns:HOST[:PORT]` (all addresses of the host), `srv:NAME`,
+    /// `elasticache:HOST[:PORT]`, `etcd:URL[,URL…]/PREFIX`, or `static:NODE[,NODE…]`.
+    #[arg(long = "pool", value_name = "SOURCE")]
+    source: Option<String>,
+}
+
+/// A pool that is asked.
+#[derive(Args)]
+pub(crate) struct AskedPoolArgs {
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+
+    /// The longest that one node is waited for.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration)]
+    timeout: Duration,
 }
 
 /// The names that `--dist` takes, as a text for the end of a help page.
@@ -47,5 +78,36 @@ impl PoolArgs {
             Some(prefix) => routing.with_unhashed_prefix(prefix.as_str()),
             None => routing,
         }
+    }
+
+    /// Where the nodes come from.
+    fn discovery(&self) -> Result<Discovery> {
+        Ok(match &self.source.source {
+            Some(source) => source.parse()?,
+            None => Discovery::Static(self.source.nodes.clone()),
+        })
+    }
+
+    /// The nodes as they are now.
+    pub(crate) async fn nodes(&self) -> Result<NodeList> {
+        let lists = self.discovery()?.follow().await?;
+        let nodes = NodeList::clone(&lists.borrow());
+        Ok(nodes)
+    }
+}
+
+impl AskedPoolArgs {
+    /// A client of the pool, which goes on with other nodes when the list changes.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        let builder = Builder::new()
+            .routing(self.pool.routing())
+            .timeout(self.timeout)
+            .connect_timeout(self.timeout);
+        Ok(builder.follow(self.pool.discovery()?).await?)
+    }
+
+    /// The longest that one node is waited for.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 }

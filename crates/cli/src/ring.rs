@@ -29,16 +29,17 @@ pub(crate) struct RingArgs {
 }
 
 /// Answers for every key on stdin.
-pub(crate) fn run(args: &RingArgs) -> Result<()> {
+pub(crate) async fn run(args: &RingArgs) -> Result<()> {
     let routing = args.pool.routing();
-    let ring = Ring::with_routing(&routing, &args.pool.nodes)?;
+    let nodes = args.pool.nodes().await?;
+    let ring = Ring::with_routing(&routing, &nodes)?;
     if !args.moved {
         return each_key(|key, out| {
             let index = ring.node_for(key);
             writeln!(out, "{index} {}", ring.label(index).unwrap_or_default())
         });
     }
-    let changed_nodes = changed(&args.pool.nodes, &args.add, &args.remove)?;
+    let changed_nodes = changed(&nodes, &args.add, &args.remove)?;
     let changed = Ring::with_routing(&routing, &changed_nodes).context("the changed list")?;
     let (mut count, mut moved) = (0u64, 0u64);
     each_key(|key, out| {

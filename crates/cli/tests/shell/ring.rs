@@ -1,26 +1,8 @@
 //! `larder ring`, `completions` and `man`, as a person at a shell meets them.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-fn larder(args: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("larder runs");
-    let mut pipe = child.stdin.take().expect("a pipe");
-    // A command line that is refused closes the pipe before the keys are read.
-    let _ = pipe.write_all(stdin);
-    drop(pipe);
-    child.wait_with_output().expect("larder ends")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("text")
-}
+use super::{larder, text};
 
 /// Three nodes of different kinds, and what libmemcached 1.1.4 says of these keys.
 const THREE: [&str; 6] = [
@@ -76,6 +58,26 @@ fn the_common_ring_and_others_by_name() {
     assert_eq!(indices("dalli"), [4, 1, 1, 1]);
     assert_eq!(indices("gomemcache"), [1, 0, 3, 3]);
     assert_eq!(indices("twemproxy-ketama:crc32"), [2, 2, 2, 2]);
+}
+
+#[test]
+fn nodes_from_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nodes");
+    std::fs::write(
+        &path,
+        "10.0.0.1:11311\n10.0.0.2:11311;weight=2\n/run/c.sock;name=c\n",
+    )
+    .expect("written");
+    let keys = b"a\nb\nc\nd\ne\n";
+    let expected = ring(&[], keys).stdout;
+    for source in [
+        format!("file:{}", path.display()),
+        "static:10.0.0.1:11311,10.0.0.2:11311;weight=2,/run/c.sock;name=c".to_owned(),
+    ] {
+        let out = larder(&["ring", "--pool", &source], keys);
+        assert_eq!((text(&out.stderr), &out.stdout), ("", &expected));
+    }
 }
 
 #[test]
@@ -139,6 +141,9 @@ fn what_is_wrong_is_said() {
     let out = larder(&["ring"], b"");
     assert_eq!(out.status.code(), Some(2));
     assert!(text(&out.stderr).contains("--node"));
+    refused(&["--pool", "static:a"], 2, "cannot be used with");
+    let out = larder(&["ring", "--pool", "/etc/pool"], b"");
+    assert!(text(&out.stderr).contains("expected file:PATH"));
 }
 
 #[test]
