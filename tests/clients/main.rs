@@ -86,6 +86,11 @@ fn emcache_round() {
 }
 
 #[test]
+fn meta_memcache_round() {
+    python_round("meta_memcache_round.py");
+}
+
+#[test]
 fn django_round() {
     python_round("django_round.py");
 }
