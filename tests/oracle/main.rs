@@ -17,7 +17,7 @@ use pair::Pair;
 use script::Script;
 use support::{Ended, show};
 
-/// Every file of `scripts/`, by its subject.
+/// Every file of `scripts/` for servers that are started as they come, by its subject.
 const FILES: &[(&str, &str)] = &[
     ("storage", include_str!("scripts/storage.txt")),
     ("retrieval", include_str!("scripts/retrieval.txt")),
@@ -36,21 +36,26 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The file for servers that forbid what can be forbidden.
+const RESTRICTED: (&str, &str) = ("restricted", include_str!("scripts/restricted.txt"));
+
 /// At most this many bytes are sent for one script's cuts; long scripts are cut at fewer places, evenly spread.
 const CUT_BYTES_MAX: usize = 100_000;
 /// But at this many places at least.
 const CUTS_MIN: usize = 5;
 
-/// Every file's scripts.
-fn files() -> impl Iterator<Item = Vec<Script>> {
-    FILES.iter().map(|(file, text)| script::parse(file, text))
+/// Every file's scripts, and how to start the servers for them.
+fn files() -> impl Iterator<Item = (fn() -> Pair, Vec<Script>)> {
+    let all = FILES.iter().map(|file| (Pair::start as fn() -> Pair, file));
+    let all = all.chain([(Pair::restricted as fn() -> Pair, &RESTRICTED)]);
+    all.map(|(start, (file, text))| (start, script::parse(file, text)))
 }
 
 #[test]
 fn scripts_in_one_piece() {
     let mut failures = Vec::new();
-    for scripts in files() {
-        let pair = Pair::start();
+    for (start, scripts) in files() {
+        let pair = start();
         for script in &scripts {
             pair.clear();
             failures.extend(judge(&pair, script, &[&script.send]));
@@ -62,8 +67,8 @@ fn scripts_in_one_piece() {
 #[test]
 fn scripts_cut_at_every_byte() {
     let mut failures = Vec::new();
-    for scripts in files() {
-        let pair = Pair::start();
+    for (start, scripts) in files() {
+        let pair = start();
         for script in scripts.iter().filter(|script| !script.whole) {
             let len = script.send.len();
             let count = (CUT_BYTES_MAX / len).max(CUTS_MIN).min(len);
@@ -124,12 +129,14 @@ fn report(failures: &[String]) {
 /// The list of differences stays honest: what memcached here answers like 1.6.45 is no difference.
 #[test]
 fn differences_are_differences() {
-    let pair = Pair::start();
-    for script in files().flatten().filter(|script| script.because.is_some()) {
-        pair.clear();
-        let theirs = pair.memcached(&[&script.send], script.end());
-        let needless = theirs == script.right_answer();
-        assert!(!needless, "{}: memcached answers the same", script.name);
+    for (start, scripts) in files() {
+        let pair = start();
+        for script in scripts.iter().filter(|script| script.because.is_some()) {
+            pair.clear();
+            let theirs = pair.memcached(&[&script.send], script.end());
+            let needless = theirs == script.right_answer();
+            assert!(!needless, "{}: memcached answers the same", script.name);
+        }
     }
 }
 

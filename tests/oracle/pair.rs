@@ -16,6 +16,8 @@ const MARK_REPLY: &[u8] =
 pub(crate) struct Pair {
     memcached: Server,
     larderd: Server,
+    /// Whether they may be flushed.
+    flushes: bool,
 }
 
 /// What ends an exchange.
@@ -39,12 +41,26 @@ pub(crate) struct Answer {
 impl Pair {
     /// Starts both.
     pub(crate) fn start() -> Self {
-        let args = ["-m", "64", "-t", "2"];
+        Self::start_with(&[])
+    }
+
+    /// Starts both without flushes, dumps, watchers and CAS uniques.
+    pub(crate) fn restricted() -> Self {
+        let pair = Self::start_with(&["-F", "-X", "-W", "-C"]);
+        Self {
+            flushes: false,
+            ..pair
+        }
+    }
+
+    fn start_with(options: &[&str]) -> Self {
+        let args = [&["-m", "64", "-t", "2"], options].concat();
         // Its background threads hold items now and then, and an incr of a held item is not padded.
         let quiet = [&args[..], &["-o", "no_lru_maintainer,no_lru_crawler"]].concat();
         Self {
             memcached: Server::memcached(&quiet),
             larderd: Server::larderd(&args),
+            flushes: true,
         }
     }
 
@@ -58,8 +74,11 @@ impl Pair {
         exchange(&mut self.memcached.connect(), pieces, end)
     }
 
-    /// Empties both.
+    /// Empties both, if that is allowed.
     pub(crate) fn clear(&self) {
+        if !self.flushes {
+            return;
+        }
         for server in [&self.memcached, &self.larderd] {
             assert_eq!(server.connect().ask("flush_all"), "OK");
         }
