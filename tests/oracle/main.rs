@@ -9,6 +9,7 @@ mod support;
 
 mod conns;
 mod frames;
+mod meta;
 mod pair;
 mod random;
 mod script;
@@ -148,6 +149,11 @@ fn states_of_connections() {
 #[test]
 fn random_streams() {
     random::run();
+}
+
+#[test]
+fn random_meta_streams() {
+    meta::random_streams();
 }
 
 #[test]

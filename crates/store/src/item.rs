@@ -286,13 +286,6 @@ impl ItemMut<'_> {
             front[ACCESSED..ACCESSED + 4].copy_from_slice(&now.to_le_bytes());
         }
     }
-    /// Counts a use that is not a fetch.
-    pub(crate) fn heat_up(&mut self, now: RelTime) {
-        if self.0[USE] & HEAT != HEAT {
-            self.0[USE] += HEAT_ONE;
-        }
-        self.set_accessed(now);
-    }
     #[inline]
     pub(crate) fn set_accessed(&mut self, now: RelTime) {
         set_u32(self.0, ACCESSED, now);
@@ -314,8 +307,9 @@ impl ItemMut<'_> {
     pub(crate) fn set_marks(&mut self, marks: u8) {
         self.0[MARKS] = marks;
     }
-    /// The value is another one: nobody has won it, and it is not stale.
+    /// The value is another one: nobody has fetched it, nobody has won it, and it is not stale.
     pub(crate) fn renew(&mut self) {
+        self.0[USE] &= !FETCHED;
         self.0[MARKS] &= BINARY_KEY;
     }
     pub(crate) fn set_cas(&mut self, cas: u64) {

@@ -76,7 +76,7 @@ pub use meta::{
 };
 pub use page::Unused;
 pub use pending::Pending;
-pub use shard::{Deleted, Moment, Shard, ShardConfig, Touch, Uniques};
+pub use shard::{Deleted, Moment, Shard, ShardConfig, Uniques};
 pub use stats::{ClassStats, StoreStats};
 pub use walk::{ItemInfo, ListAt, WalkAt};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

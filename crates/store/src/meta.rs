@@ -109,7 +109,7 @@ pub enum MetaDeleted {
 /// What an `ma` asks for beside an [`ArithRequest`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MetaArith {
-    /// The exptime that the item is to have from now on.
+    /// The exptime that the item is to have from now on, unless it is made.
     pub touch: Option<RelTime>,
     /// The CAS unique that the item is to have.
     pub unique: Option<u64>,
@@ -183,12 +183,13 @@ impl Shard {
         }
     }
 
-    /// Makes an empty item where there is none, won by who asked. Its CAS unique; `None` if there is no memory.
+    /// Makes an empty item where there is none, won by who asked. That counts as a fetch, as in memcached, unless it is
+    /// to be `unseen`. Its CAS unique; `None` if there is no memory.
     pub fn vivify(
         &mut self,
         hash: KeyHash,
-        key: &[u8],
-        exptime: RelTime,
+        (key, exptime): (&[u8], RelTime),
+        unseen: bool,
         with: &MetaStore,
         at: Moment<'_>,
     ) -> Option<u64> {
@@ -201,7 +202,11 @@ impl Shard {
         match self.store(hash, Hint::NONE, &request, Value::Bytes(b""), at) {
             Stored::Stored(unique) => {
                 let marks = WON | binary_mark(with.binary_key);
-                Some(self.stamp(hash, key, marks, with.unique).unwrap_or(unique))
+                let unique = self.stamp(hash, key, marks, with.unique).unwrap_or(unique);
+                if !unseen && let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+                    ItemMut(self.slab.pages.chunk_mut(id)).fetch(at.now);
+                }
+                Some(unique)
             }
             _ => None,
         }
@@ -335,7 +340,9 @@ impl Shard {
             exptimes = Exptimes { old, new: old };
             *unique = self.stamp(hash, key, marks, with.unique).unwrap_or(given);
         }
-        if let Some(exptime) = with.touch {
+        if let Some(exptime) = with.touch
+            && matches!(result, Arith::Value(..))
+        {
             self.give_exptime(hash, key, exptime);
             exptimes.new = exptime;
         }

@@ -141,15 +141,6 @@ pub enum Deleted {
     Exists,
 }
 
-/// What [`Shard::touch`] is to do beside giving the item a new exptime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
-    /// Nothing more: `touch`.
-    Only,
-    /// It is a fetch too: `gat`.
-    Fetch,
-}
-
 impl Shard {
     /// An empty shard that may hold nothing until it is granted pages.
     pub fn new(config: ShardConfig, hasher: KeyHasher) -> Self {
@@ -216,13 +207,12 @@ impl Shard {
         Some(self.found(id, chunked))
     }
 
-    /// Gives an item a new exptime; its CAS unique stays.
+    /// Gives an item a new exptime, which is a fetch as well; its CAS unique stays.
     pub fn touch(
         &mut self,
         hash: KeyHash,
         key: &[u8],
         exptime: RelTime,
-        touch: Touch,
         now: RelTime,
     ) -> Option<Found<'_>> {
         let id = self.lookup(hash, key, now)?;
@@ -230,10 +220,7 @@ impl Shard {
         stats.touch_hits += 1;
         let mut item = ItemMut(chunk);
         item.set_exptime(exptime);
-        match touch {
-            Touch::Only => item.heat_up(now),
-            Touch::Fetch => item.fetch(now),
-        }
+        item.fetch(now);
         self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
         let chunked = Item::new(self.slab.pages.chunk(id)).chunked();
         Some(self.found(id, chunked))

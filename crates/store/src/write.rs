@@ -316,10 +316,10 @@ impl Shard {
             value_len: value_len as u32,
             now: at.now,
         };
-        let (heat, fetched, marks) = (item.heat(), item.fetched(), item.marks());
+        let (heat, marks) = (item.heat(), item.marks());
         let mut item = ItemMut(self.slab.pages.chunk_mut(id));
         item.write_front(&head, false);
-        item.set_heat(heat, fetched);
+        item.set_heat(heat, false);
         item.set_marks(marks);
         item.renew();
         self.put_in_place(hash, id, Some(old), head.exptime);

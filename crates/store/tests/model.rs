@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use larder_store::{
     Arith, ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Hint, KeyHasher, Moment, Pending,
-    Pin, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Touch, Uniques, Value,
+    Pin, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques, Value,
 };
 
 struct Count(Cell<u64>);
@@ -410,13 +410,7 @@ impl Run {
         let exptime = self.exptime();
         let touched = self
             .shard
-            .touch(
-                self.hasher.hash(&key),
-                &key,
-                exptime,
-                Touch::Fetch,
-                self.now,
-            )
+            .touch(self.hasher.hash(&key), &key, exptime, self.now)
             .is_some();
         assert_eq!(touched, self.twin_item(&key).is_some());
         if let Some(item) = self.twin.get_mut(&key) {

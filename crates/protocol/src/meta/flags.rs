@@ -169,23 +169,33 @@ impl<'a> Flags<'a> {
         key: &[u8],
     ) -> Result<Self, BadFlags> {
         let mut flags = Self::none(&[]);
-        let mut next = at;
+        let (mut next, mut bad_token) = (at, None);
         while let Some((word, behind)) = next_key(line, next) {
             next = behind;
             let Some(word) = line.get(word) else { break };
-            if let Err(error) = flags.take(word, key) {
+            if let Err(error) = flags.take(word, key, &mut bad_token) {
                 return Err(judge(line, at, most, error));
             }
+        }
+        // Of wrong tokens the last is told, and none if a flag is wrong.
+        if let Some(error) = bad_token {
+            return Err(judge(line, at, most, error));
         }
         flags.text = line.get(at..next).unwrap_or_default();
         // Nearly no line is long enough for too many.
         if flags.text.len() > 2 * most && flags.given.count() > most {
             return Err(BadFlags::Known(ErrorText::TooManyFlags));
         }
-        if flags.opaque_too_long {
-            return Err(BadFlags::Opaque);
-        }
         Ok(flags)
+    }
+
+    /// Whether the opaque is no longer than it may be, which is judged last of all.
+    #[inline(always)]
+    pub(super) fn check_opaque(&self) -> Result<(), ErrorText> {
+        if self.opaque_too_long {
+            return Err(ErrorText::OpaqueTooLong);
+        }
+        Ok(())
     }
 
     const fn none(text: &'a [u8]) -> Self {
@@ -205,9 +215,14 @@ impl<'a> Flags<'a> {
         }
     }
 
-    /// Adds one word, which is not empty.
+    /// Adds one word, which is not empty; notes if its token is wrong.
     #[inline(always)]
-    fn take(&mut self, word: &[u8], key: &[u8]) -> Result<(), ErrorText> {
+    fn take(
+        &mut self,
+        word: &[u8],
+        key: &[u8],
+        bad_token: &mut Option<ErrorText>,
+    ) -> Result<(), ErrorText> {
         let letter = word.first().copied().unwrap_or_default();
         // Beyond the letters the set would begin again.
         if !letter.is_ascii_alphabetic() || !KNOWN.has(letter) {
@@ -217,8 +232,14 @@ impl<'a> Flags<'a> {
             return Err(ErrorText::DuplicateFlag);
         }
         self.given.0 |= Letters::bit(letter);
-        if WITH_MEANING.has(letter) {
-            return self.take_token(letter, &word[1..], key);
+        if WITH_MEANING.has(letter)
+            && let Err(error) = self.take_token(letter, &word[1..], key)
+        {
+            // `F` has no words of its own: whatever else is wrong goes before it.
+            *bad_token = match error {
+                ErrorText::BadFormat => bad_token.or(Some(error)),
+                _ => Some(error),
+            };
         }
         Ok(())
     }
@@ -252,11 +273,9 @@ pub(super) enum BadFlags {
     NoFlags,
     /// A flag is unknown, comes twice, or has the wrong token; or there are too many.
     Known(ErrorText),
-    /// The opaque is too long, and all else was right.
-    Opaque,
 }
 
-/// Of a line with a wrong flag, what is told of it: not always the first that was wrong.
+/// Of a line with something wrong in its flags, what is told: not always that.
 #[cold]
 fn judge(line: &[u8], mut at: usize, most: usize, first: ErrorText) -> BadFlags {
     let mut count = 0;

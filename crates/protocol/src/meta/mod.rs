@@ -27,5 +27,6 @@ pub fn get(buf: &[u8]) -> Option<(Request<'_>, usize)> {
         return None;
     }
     let (request, end) = parse::read(buf, 2).ok()?;
+    request.flags.check_opaque().ok()?;
     (buf.get(end..)?.first_chunk() == Some(b"\r\n")).then_some((request, end + CRLF.len()))
 }

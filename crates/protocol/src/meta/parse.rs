@@ -28,10 +28,9 @@ pub(crate) fn debug(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
 }
 
 fn request(line: &[u8], at: usize) -> Result<Request<'_>, Refused> {
-    match read(line, at) {
-        Ok((request, _)) => Ok(request),
-        Err(bad) => Err(Refused::plain(bad.text())),
-    }
+    let (request, _) = read(line, at).map_err(|bad| Refused::plain(bad.text()))?;
+    request.flags.check_opaque().map_err(Refused::plain)?;
+    Ok(request)
 }
 
 /// `<name> <key> <flag>*`, and where the flags end. `line` is a line without its end, or a buffer that begins with one.
@@ -78,6 +77,7 @@ pub(crate) fn set(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
         (_, b'P') => StoreVerb::Prepend,
         _ => return Err(swallowing(ErrorText::InvalidSetMode)),
     };
+    flags.check_opaque().map_err(swallowing)?;
     Ok(Command::Set(Set {
         request: Request { key, flags },
         verb,
@@ -96,6 +96,7 @@ pub(crate) fn arith(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
         (_, b'D' | b'-') => false,
         _ => return Err(Refused::plain(ErrorText::InvalidArithMode)),
     };
+    request.flags.check_opaque().map_err(Refused::plain)?;
     Ok(Command::Arith(Arith { request, incr }))
 }
 
@@ -104,7 +105,6 @@ impl BadFlags {
         match self {
             Self::NoFlags => ErrorText::BadFormat,
             Self::Known(text) => text,
-            Self::Opaque => ErrorText::OpaqueTooLong,
         }
     }
 }

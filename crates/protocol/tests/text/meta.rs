@@ -196,11 +196,11 @@ fn twin(line: &[u8]) -> Result<Read, Refused> {
     }
     read.item_key = key.to_vec();
     read.flags = flags.iter().map(|flag| flag.to_vec()).collect();
-    for (at, flag) in flags.iter().enumerate() {
-        let twice = flags[..at].iter().any(|before| before[0] == flag[0]);
-        if let Err(error) = take(&mut read, flag, twice) {
-            return refuse(of_flags(error), swallow);
-        }
+    if let Err(error) = take_all(&mut read, flags) {
+        return refuse(of_flags(error), swallow);
+    }
+    if let Err(error) = take_mode(&mut read) {
+        return refuse(error, swallow);
     }
     if flags
         .iter()
@@ -208,10 +208,26 @@ fn twin(line: &[u8]) -> Result<Read, Refused> {
     {
         return refuse(ErrorText::OpaqueTooLong, swallow);
     }
-    match take_mode(&mut read) {
-        Ok(()) => Ok(read),
-        Err(error) => refuse(error, swallow),
+    Ok(read)
+}
+
+/// Takes all flags. One that is wrong ends it; of wrong tokens the last is told, but `F` has no words of its own.
+fn take_all(read: &mut Read, flags: &[&[u8]]) -> Result<(), ErrorText> {
+    let mut last_error = None;
+    for (at, flag) in flags.iter().enumerate() {
+        if !b"bcfhklqstuvxCDEFIJLMNOPRT".contains(&flag[0]) {
+            return Err(ErrorText::InvalidFlag);
+        }
+        if flags[..at].iter().any(|before| before[0] == flag[0]) {
+            return Err(ErrorText::DuplicateFlag);
+        }
+        if let Err(error) = take(read, flag)
+            && (flag[0] != b'F' || last_error.is_none())
+        {
+            last_error = Some(error);
+        }
     }
+    last_error.map_or(Ok(()), Err)
 }
 
 /// Takes the mode, which matters to two commands.
@@ -239,16 +255,10 @@ fn take_mode(read: &mut Read) -> Result<(), ErrorText> {
 }
 
 /// Takes one flag.
-fn take(read: &mut Read, flag: &[u8], twice: bool) -> Result<(), ErrorText> {
+fn take(read: &mut Read, flag: &[u8]) -> Result<(), ErrorText> {
     let (letter, token) = (flag[0], &flag[1..]);
     let number = || strict(token, 22, 0, u64::MAX.into()).map(|number| number as u64);
     let bad = ErrorText::BadToken;
-    if !b"bcfhklqstuvxCDEFIJLMNOPRT".contains(&letter) {
-        return Err(ErrorText::InvalidFlag);
-    }
-    if twice {
-        return Err(ErrorText::DuplicateFlag);
-    }
     match letter {
         b'b' => read.item_key = unbase64(&read.key).ok_or(ErrorText::BadBase64)?,
         b'T' => read.ttl = Some(strict_i32(token).ok_or(bad)?),

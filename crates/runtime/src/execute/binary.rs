@@ -6,9 +6,7 @@ use larder_protocol::binary::{
     self, Arith, Command, Echo, Get, Refused, ReplyStatus, Request, Status, Store, reply,
 };
 use larder_protocol::text::{GetVerb, StoreVerb};
-use larder_store::{
-    ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place, StoreRequest, Touch,
-};
+use larder_store::{ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place, StoreRequest};
 
 use super::get::sending;
 use super::session::{After, Filling, Reply, State, Teller};
@@ -73,7 +71,7 @@ impl Turn<'_> {
             Some(exptime) => {
                 let exptime = self.clock.unsigned_exptime(exptime, self.now);
                 lent.shard
-                    .touch(hash, get.key, exptime, Touch::Fetch, self.now)
+                    .touch(hash, get.key, exptime, self.now)
                     .map(|found| answer(echo, key, found, out))
             }
         };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use larder_protocol::text::{GetVerb, next_key, reply};
-use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard, Touch};
+use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard};
 
 use super::session::{After, Keys, Sending, State};
 use super::text::Used;
@@ -260,7 +260,7 @@ impl Turn<'_> {
         key: &[u8],
         out: &mut Vec<u8>,
     ) -> Option<Option<Place>> {
-        let found = shard.touch(hash, key, exptime, Touch::Fetch, self.now)?;
+        let found = shard.touch(hash, key, exptime, self.now)?;
         Some(self.answer_seldom(verb, found, out))
     }
 

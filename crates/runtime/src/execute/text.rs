@@ -5,7 +5,7 @@ use larder_protocol::text::{
     self, Arith, Command, ErrorText, Frequent, Refused, Status, Store, frequent, reply,
 };
 use larder_store::{
-    ArithRequest, BORROW_COPY_MAX, Deleted, Exptimes, MetaArith, RelTime, StoreRequest, Touch,
+    ArithRequest, BORROW_COPY_MAX, Deleted, Exptimes, MetaArith, RelTime, StoreRequest,
 };
 
 use super::session::{Filling, Keys, Reply, State, Teller};
@@ -433,7 +433,7 @@ impl Turn<'_> {
         self.note_look(&lent.shard, hash, key);
         let found = lent
             .shard
-            .touch(hash, key, exptime, Touch::Only, self.now)
+            .touch(hash, key, exptime, self.now)
             .map(|found| (found.flags(), found.cas()));
         self.count(Counter::CmdTouch, 1);
         self.count(

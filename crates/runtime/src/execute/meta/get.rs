@@ -66,7 +66,7 @@ impl Turn<'_> {
         self.note_look(&lent.shard, hash, key);
         let Some(found) = lent.shard.get_meta_with(hash, key, &ask, self.now) else {
             match flags.vivify() {
-                Some(sent) => self.vivify(request, (key, hash, shard), exptime(sent), lent, out),
+                Some(_) => self.vivify(request, (key, hash, shard), lent, out),
                 None => {
                     self.count_mg(false, false);
                     self.miss(request, key, out);
@@ -147,7 +147,6 @@ impl Turn<'_> {
         &self,
         request: &Request<'_>,
         (key, hash, shard): (&[u8], KeyHash, usize),
-        exptime: u32,
         lent: &mut Lent,
         out: &mut Vec<u8>,
     ) {
@@ -157,11 +156,12 @@ impl Turn<'_> {
             binary_key: request.is_binary(),
             ..MetaStore::default()
         };
-        let touch = flags.ttl().map(|sent| self.clock.exptime(sent, self.now));
-        let last = touch.unwrap_or(exptime);
+        let (last, shown_exptime) = self.exptimes_of_new(flags);
         self.shared
             .provide(shard, lent, PAGES_FOR_SMALL, 0, self.now);
-        let made = lent.shard.vivify(hash, key, last, &with, self.moment());
+        let made = lent
+            .shard
+            .vivify(hash, (key, last), flags.has(b'u'), &with, self.moment());
         if self.observed() {
             self.note_shard(&mut lent.shard);
         }
@@ -169,11 +169,10 @@ impl Turn<'_> {
             out.extend_from_slice(ErrorText::OutOfMemory.line());
             return;
         };
-        self.count_mg(true, touch.is_some());
-        let is_old = touch.is_some() && flags.is_before(b't', b'T');
+        self.count_mg(true, flags.has(b'T'));
         let shown = Shown {
             cas,
-            ttl: self.ttl(if is_old { exptime } else { last }),
+            ttl: self.ttl(shown_exptime),
             ..Shown::of_request(request, key)
         };
         let won = reply::Contest {

@@ -6,7 +6,7 @@ mod get;
 mod set;
 
 use larder_protocol::meta::reply::{self, Code, Debug, OF_KEY, OF_NUMBER, Shown};
-use larder_protocol::meta::{Arith, Command, Request};
+use larder_protocol::meta::{Arith, Command, Flags, Request};
 use larder_protocol::text::ErrorText;
 use larder_store::{
     ArithRequest, Create, Deleted, MetaArith, MetaDelete, MetaDeleted, RelTime, Seen,
@@ -102,14 +102,15 @@ impl Turn<'_> {
         let (key, flags) = (request.item_key(&mut room), &request.flags);
         let exptime = |sent| self.clock.exptime(sent, self.now);
         let initial = flags.initial();
+        let (new_exptime, new_shown) = self.exptimes_of_new(flags);
         let wanted = ArithRequest {
             key,
             delta: flags.delta(),
             incr: *incr,
             unique: flags.cas().unwrap_or_default(),
-            create: flags.vivify().map(|sent| Create {
+            create: flags.has(b'N').then_some(Create {
                 initial,
-                exptime: exptime(sent),
+                exptime: new_exptime,
             }),
         };
         let with = MetaArith {
@@ -119,9 +120,13 @@ impl Turn<'_> {
         };
         let mut shown = Shown::of_request(request, key);
         let (result, exptimes) = self.count_on(&wanted, Some(&with))?;
-        let (number, unique) = match result {
-            larder_store::Arith::Value(number, unique) => (number, unique),
-            larder_store::Arith::Created(unique) => (initial, unique),
+        let is_old = flags.is_before(b't', b'T');
+        let (number, unique, exptime) = match result {
+            larder_store::Arith::Value(number, unique) => {
+                let exptime = if is_old { exptimes.old } else { exptimes.new };
+                (number, unique, exptime)
+            }
+            larder_store::Arith::Created(unique) => (initial, unique, new_shown),
             other => {
                 refuse_ma(other, request, &shown, out);
                 return Ok(());
@@ -130,8 +135,7 @@ impl Turn<'_> {
         if flags.has(b'q') {
             return Ok(());
         }
-        let is_old = flags.is_before(b't', b'T');
-        shown.ttl = self.ttl(if is_old { exptimes.old } else { exptimes.new });
+        shown.ttl = self.ttl(exptime);
         shown.cas = unique;
         match flags.has(b'v') {
             true => reply::number(out, number, flags, &shown),
@@ -166,6 +170,22 @@ impl Turn<'_> {
         let (class, size) = (item.class, item.size);
         reply::debug(out, &Debug { shown, class, size });
         Ok(())
+    }
+
+    /// The exptime of an item that an `N` makes, and the one that `t` shows. Each flag takes effect at its place: before the
+    /// first that sets it, it is never.
+    pub(super) fn exptimes_of_new(&self, flags: &Flags<'_>) -> (RelTime, RelTime) {
+        let exptime = |sent: Option<i32>| self.clock.exptime(sent.unwrap_or_default(), self.now);
+        let (mut last, mut shown) = (0, 0);
+        for word in flags.words() {
+            match word[0] {
+                b'N' => last = exptime(flags.vivify()),
+                b'T' => last = exptime(flags.ttl()),
+                b't' => shown = last,
+                _ => {}
+            }
+        }
+        (last, shown)
     }
 
     /// Seconds left of an exptime; none is for ever. As in memcached a time that is over already comes out as a huge
