@@ -131,7 +131,6 @@ pub(crate) fn exchange(conn: &mut Conn, pieces: &[&[u8]], end: End) -> Answer {
             break;
         }
     }
-    conn.set_limit(Duration::from_secs(3));
     if end == End::Mark {
         conn.try_send(MARK_SEND);
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_client::NodeSpec;
@@ -83,7 +84,7 @@ impl Server {
         let begun = Instant::now();
         while std::os::unix::net::UnixStream::connect(path).is_err() {
             assert!(begun.elapsed() < PATIENCE, "{kind:?} listens on its socket");
-            std::thread::yield_now();
+            thread::yield_now();
         }
         server
     }
@@ -115,7 +116,7 @@ impl Server {
                 "{:?} writes its port",
                 self.kind
             );
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
@@ -134,9 +135,25 @@ impl Server {
         assert_eq!(port, self.port);
     }
 
-    /// Stops it in the middle of whatever it does.
+    /// Stops it in the middle of whatever it does. When this returns no thread of it runs any more: a signal is
+    /// taken by one thread after another, and on a busy machine one of them may answer meanwhile.
     pub(crate) fn pause(&self) {
         self.signal("STOP");
+        let end = Instant::now() + PATIENCE;
+        while !self.stopped() {
+            assert!(Instant::now() < end, "it does not stop");
+            thread::yield_now();
+        }
+    }
+
+    /// Whether every thread of it is stopped, by the state that the kernel shows.
+    fn stopped(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
+        tasks.flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).expect("a thread's state");
+            let (_, state) = stat.rsplit_once(") ").expect("a name in brackets");
+            state.starts_with('T')
+        })
     }
 
     /// Lets it go on.
