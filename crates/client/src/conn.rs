@@ -6,6 +6,8 @@
 mod driver;
 mod handshake;
 mod replies;
+#[cfg(feature = "tls")]
+mod tls;
 pub(crate) mod transport;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use transport::Stream;
 
 pub(crate) use handshake::{Credentials, greet};
 pub(crate) use replies::Pending;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 /// Why a connection ended, or was never made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -69,6 +69,8 @@ mod value;
 mod wire;
 
 pub use client::{BuildError, Builder, Client, NodeResult, NodeStatus};
+#[cfg(feature = "tls")]
+pub use conn::{Tls, TlsError};
 #[cfg(feature = "etcd")]
 pub use discovery::Etcd;
 pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};

@@ -141,6 +141,14 @@ impl Builder {
         self
     }
 
+    /// TLS to every node that is not on a Unix socket. The connect timeout is for its handshake, too.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::conn::Tls) -> Self {
+        self.settings.transport = Arc::new(tls);
+        self
+    }
+
     /// Who hears what happens.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {

@@ -33,18 +33,24 @@ impl Transport for Sockets {
     fn connect<'a>(&'a self, address: &'a Address) -> Connecting<'a> {
         Box::pin(async move {
             match address {
-                Address::Unix(path) => {
-                    let stream = UnixStream::connect(path).await?;
-                    Ok(Box::new(stream) as Box<dyn Stream>)
-                }
+                Address::Unix(path) => connect_unix(path).await,
                 Address::Tcp { host, port } => {
-                    let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                    stream.set_nodelay(true)?;
+                    let stream = connect_tcp(host, *port).await?;
                     Ok(Box::new(stream) as Box<dyn Stream>)
                 }
             }
         })
     }
+}
+
+pub(super) async fn connect_unix(path: &str) -> io::Result<Box<dyn Stream>> {
+    Ok(Box::new(UnixStream::connect(path).await?))
+}
+
+pub(super) async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 impl Stream for TcpStream {

@@ -4,5 +4,8 @@ mod cancel;
 mod failure;
 mod following;
 mod patterns;
+mod secured;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod verbs;

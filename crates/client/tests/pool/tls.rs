@@ -1,0 +1,108 @@
+//! TLS to Debian's memcached, whose certificate was made for this test.
+
+use std::fs;
+use std::path::PathBuf;
+
+use larder_client::{Client, Error, Tls, TlsError, Ttl};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+use crate::secured::open_folder;
+use crate::server::{Kind, PATIENCE, Server};
+
+/// The files of one authority, and of a certificate that it signed.
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let folder = open_folder();
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("written");
+        };
+        let mut authority = CertificateParams::default();
+        // Another name than rcgen gives to every certificate, or OpenSSL takes the leaf for its own issuer.
+        let name = &mut authority.distinguished_name;
+        name.push(DnType::CommonName, "An authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = authority.self_signed(&key).expect("signed");
+        write("ca.pem", &certificate.pem());
+        let authority = Issuer::new(authority, key);
+        let names = ["127.0.0.1".to_owned(), "cache.example".to_owned()];
+        let leaf = CertificateParams::new(names).expect("names");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = leaf.signed_by(&key, &authority).expect("signed");
+        write("chain.pem", &certificate.pem());
+        write("key.pem", &key.serialize_pem());
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, options: &str) -> Server {
+        let path = |name| self.path(name).to_str().expect("a path").to_owned();
+        let (chain, key, ca) = (path("chain.pem"), path("key.pem"), path("ca.pem"));
+        let files = format!("ssl_chain_cert={chain},ssl_key={key},ssl_ca_cert={ca}{options}");
+        Server::start(Kind::Memcached, &["-Z", "-o", &files])
+    }
+}
+
+async fn round_trip(server: &Server, tls: Tls) -> Result<(), Error> {
+    let builder = Client::builder().nodes([server.node()]).tls(tls);
+    let builder = builder.timeout(PATIENCE).connect_timeout(PATIENCE);
+    let client = builder.build().expect("a client");
+    let value = vec![b'x'; 300_000];
+    client.set("k", &value, Ttl::Never).await?;
+    let found = client.get("k").await?.expect("just stored");
+    assert!(found.data == value);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_whom_the_authority_signed() {
+    let files = Files::new();
+    let server = files.start("");
+    let tls = || Tls::signed_by(files.path("ca.pem")).expect("a certificate");
+    round_trip(&server, tls()).await.expect("trusted");
+    let named = |name: &str| tls().server_name(name).expect("a name");
+    let known = round_trip(&server, named("cache.example")).await;
+    known.expect("one of the certificate's names");
+    let error = round_trip(&server, named("other.example")).await;
+    let error = error.expect_err("another's name").to_string();
+    assert!(error.contains("certificate"), "{error}");
+    let others = Files::new();
+    let tls = Tls::signed_by(others.path("ca.pem")).expect("a certificate");
+    let error = round_trip(&server, tls).await.expect_err("another's");
+    assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_clients_own() {
+    let files = Files::new();
+    let server = files.start(",ssl_verify_mode=2");
+    let [ca, chain, key] = ["ca.pem", "chain.pem", "key.pem"].map(|name| files.path(name));
+    let tls = Tls::mutual(&ca, &chain, &key).expect("a pair");
+    round_trip(&server, tls).await.expect("both are trusted");
+    let tls = Tls::signed_by(&ca).expect("a certificate");
+    assert!(round_trip(&server, tls).await.is_err(), "it shows none");
+}
+
+#[test]
+fn files_that_are_none() {
+    let files = Files::new();
+    let (ca, key) = (files.path("ca.pem"), files.path("key.pem"));
+    for error in [
+        Tls::signed_by("/nowhere").expect_err("no file"),
+        Tls::signed_by(&key).expect_err("no certificate"),
+        Tls::mutual(&ca, &key, &key).expect_err("no certificate"),
+        Tls::mutual(&ca, &ca, &ca).expect_err("no key"),
+    ] {
+        assert!(matches!(error, TlsError::File { .. }), "{error}");
+    }
+    let tls = Tls::signed_by(&ca).expect("a certificate");
+    assert!(matches!(tls.server_name("a b"), Err(TlsError::Name(_))));
+}
