@@ -62,6 +62,7 @@ mod node;
 mod observe;
 mod patterns;
 mod pool;
+mod replicas;
 mod ring;
 mod settings;
 mod ttl;
@@ -80,6 +81,7 @@ pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};
 pub use observe::{CallOutcome, Observer};
 pub use patterns::{Fetch, FetchError, Lock, Namespace, Session, SessionStore};
+pub use replicas::Replicas;
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,
     RingError, Routing,

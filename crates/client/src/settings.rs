@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) settle: Duration,
     pub(crate) journal_keys_max: usize,
     pub(crate) credentials: Option<Credentials>,
+    /// Whether no server is asked for meta commands.
+    pub(crate) is_classic: bool,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) retries: Budget,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -38,6 +40,7 @@ impl Settings {
             settle: Duration::from_secs(1),
             journal_keys_max: JOURNAL_KEYS_MAX,
             credentials: None,
+            is_classic: false,
             transport,
             retries: Budget::default(),
             observer: None,

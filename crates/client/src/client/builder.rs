@@ -70,7 +70,8 @@ impl Builder {
     /// Takes nodes and settings from a URL: `memcache://[user:password@]node,node…[?name=value&…]`.
     ///
     /// A node is what [`NodeSpec`] reads, a socket's path too (`memcache:///run/cache.sock`). The names are `dist` (a
-    /// distribution's name), `timeout_ms`, `connect_timeout_ms` and `conns` (connections to each node). Bytes of the user
+    /// distribution's name), `timeout_ms`, `connect_timeout_ms`, `conns` (connections to each node) and `classic` (alone:
+    /// [`Self::classic`]). Bytes of the user
     /// and the password that mean something in a URL are written as `%` and two hexadecimal digits.
     ///
     /// # Errors
@@ -138,6 +139,14 @@ impl Builder {
             user: user.into(),
             password: password.into(),
         });
+        self
+    }
+
+    /// Only classic commands, for proxies that end a connection at the first meta command. Servers without meta commands
+    /// are found out by themselves.
+    #[must_use]
+    pub fn classic(mut self) -> Self {
+        self.settings.is_classic = true;
         self
     }
 

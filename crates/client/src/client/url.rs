@@ -54,10 +54,11 @@ fn set(builder: Builder, parameter: &str) -> Result<Builder, BuildError> {
         "dist" => builder.distribution(value.parse()?),
         "timeout_ms" => builder.timeout(Duration::from_millis(number()?.into())),
         "connect_timeout_ms" => builder.connect_timeout(Duration::from_millis(number()?.into())),
+        "classic" if value.is_empty() => builder.classic(),
         "conns" => builder.conns_per_node(number()? as usize),
         _ => {
             return Err(wrong(&format!(
-                "`{name}` is not known: a URL takes dist, timeout_ms, connect_timeout_ms and conns"
+                "`{name}` is not known: a URL takes dist, timeout_ms, connect_timeout_ms, conns and classic"
             )));
         }
     })
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn nodes_and_settings() {
-        let url = "memcache://u%40x:p%3Aw@h1,h2:11212;weight=2;name=b,/run/x.sock?dist=dalli&timeout_ms=50&conns=2";
+        let url = "memcache://u%40x:p%3Aw@h1,h2:11212;weight=2;name=b,/run/x.sock?dist=dalli&timeout_ms=50&conns=2&classic";
         let client = Client::connect(url).expect("a good URL");
         let nodes: Vec<String> = client.nodes().iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -98,6 +99,7 @@ mod tests {
         let settings = &client.inner.settings;
         assert_eq!(settings.call_timeout.as_millis(), 50);
         assert_eq!(settings.conns_per_node, 2);
+        assert!(settings.is_classic);
         let credentials = settings.credentials.as_ref().expect("credentials");
         assert_eq!((&*credentials.user, &*credentials.password), ("u@x", "p:w"));
         assert_eq!(client.inner.routing.distribution().to_string(), "dalli");

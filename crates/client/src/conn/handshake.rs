@@ -28,22 +28,27 @@ impl std::fmt::Debug for Credentials {
 const PROBE_KEY: &[u8] = b"larder:hello";
 const PROBE_OPAQUE: u32 = 1_481_616;
 
-/// Says who we are, and finds out which dialect the server speaks.
+/// Says who we are, and finds out which dialect the server speaks; `is_classic` says that it is not to be asked for
+/// meta commands.
 pub(crate) async fn greet(
     stream: &mut Box<dyn Stream>,
     credentials: Option<&Credentials>,
+    is_classic: bool,
 ) -> Result<Dialect, Fault> {
     let mut out = Vec::new();
     if let Some(Credentials { user, password }) = credentials {
         request::authenticate(&mut out, user, password);
     }
-    meta::Get {
-        key: PROBE_KEY,
-        opaque: PROBE_OPAQUE,
-        no_value: true,
-        ..meta::Get::default()
+    match is_classic {
+        true => request::version(&mut out),
+        false => meta::Get {
+            key: PROBE_KEY,
+            opaque: PROBE_OPAQUE,
+            no_value: true,
+            ..meta::Get::default()
+        }
+        .encode(&mut out),
     }
-    .encode(&mut out);
     let io = |error: std::io::Error| Fault::hard(format!("the connection ended: {error}"));
     stream.write_all(&out).await.map_err(io)?;
     stream.flush().await.map_err(io)?;
@@ -55,7 +60,12 @@ pub(crate) async fn greet(
         });
         verdict.await?;
     }
-    read(stream, &mut input, Expect::Meta, |reply| match reply {
+    let expect = match is_classic {
+        true => Expect::Version,
+        false => Expect::Meta,
+    };
+    read(stream, &mut input, expect, |reply| match reply {
+        Reply::Version(_) => Ok(Dialect::Classic),
         Reply::Meta {
             code: Code::En | Code::Hd,
             flags,

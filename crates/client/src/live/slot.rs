@@ -115,7 +115,8 @@ impl LiveNode {
             let connected = settings.transport.connect(self.spec.address()).await;
             let mut stream =
                 connected.map_err(|error| Fault::hard(format!("cannot connect: {error}")))?;
-            let dialect = greet(&mut stream, settings.credentials.as_ref()).await?;
+            let credentials = settings.credentials.as_ref();
+            let dialect = greet(&mut stream, credentials, settings.is_classic).await?;
             Ok(Conn::start(stream, dialect, settings.call_timeout))
         };
         let limit = settings.connect_timeout;

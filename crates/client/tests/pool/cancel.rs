@@ -2,12 +2,12 @@
 //! key that was asked.
 
 use std::future::Future;
-use std::time::Duration;
 
 use larder_client::{Client, Error, Ttl};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::server::{Kind, Server};
+use crate::verbs::{META, Setup};
 
 /// Calls for each kind of server.
 const CALLS: u64 = 500_000;
@@ -23,23 +23,22 @@ struct Seen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_million_dropped_calls_to_memcached() {
-    dropped_calls(Kind::Memcached).await;
+async fn half_a_million_dropped_meta_calls_to_memcached() {
+    dropped_calls(META[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_million_dropped_calls_to_larderd() {
-    dropped_calls(Kind::Larderd).await;
+async fn half_a_million_dropped_classic_calls_to_larderd() {
+    dropped_calls(Setup {
+        kind: Kind::Larderd,
+        is_classic: true,
+    })
+    .await;
 }
 
-async fn dropped_calls(kind: Kind) {
-    let servers: Vec<Server> = (0..2).map(|_| Server::start(kind, &[])).collect();
-    let client = Client::builder()
-        .nodes(servers.iter().map(Server::node))
-        .timeout(Duration::from_secs(30))
-        .connect_timeout(Duration::from_secs(30))
-        .build()
-        .expect("a client");
+async fn dropped_calls(setup: Setup) {
+    let servers: Vec<Server> = (0..2).map(|_| Server::start(setup.kind, &[])).collect();
+    let client = setup.client_of(&servers);
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         tasks.spawn(call_and_drop(client.clone(), task));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_client::{Builder, Client, Error, NodeState, Observer, Ttl};
+use larder_client::{Builder, Client, Error, NodeState, Observer, Replicas, Ttl};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -208,4 +208,26 @@ async fn a_node_that_has_enough_to_do_is_not_asked() {
     assert_eq!(refused, 3);
     pool.servers[0].resume();
     assert!(pool.get("a").await.is_some());
+}
+
+#[tokio::test]
+async fn replicas_lose_nothing_with_a_node() {
+    let mut near = pool(Kind::Larderd, 1, |builder| builder.timeout(PATIENCE));
+    let far = pool(Kind::Larderd, 1, |builder| builder.timeout(PATIENCE));
+    let both = Replicas::new(near.client.clone(), [far.client.clone()]);
+    let data = async |key: &str| both.get(key).await.map(|found| found.map(|v| v.data));
+    both.set("a", "1", Ttl::Never).await.expect("set");
+    for pool in [&near, &far] {
+        assert_eq!(pool.get("a").await.as_deref(), Some(&b"1"[..]));
+    }
+    near.servers[0].crash();
+    assert_eq!(data("a").await, Ok(Some("1".into())), "the other has it");
+    assert_eq!(data("b").await, Ok(None), "the other can tell");
+    both.set("a", "2", Ttl::Never).await.expect("one took it");
+    assert!(both.delete("b").await.is_err(), "not deleted everywhere");
+    near.servers[0].restart();
+    near.states.wait_for(&near.servers[0], NodeState::Up).await;
+    assert_eq!(data("a").await, Ok(Some("2".into())));
+    assert_eq!(both.delete("a").await, Ok(true));
+    assert_eq!(data("a").await, Ok(None));
 }

@@ -9,8 +9,8 @@ use larder_client::{Client, Error, Fetch, FetchError, Observer, SessionStore, St
 use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
-use crate::server::{BOTH, Kind, PATIENCE};
-use crate::verbs::{client_of, pool};
+use crate::server::PATIENCE;
+use crate::verbs::{ALL, META};
 
 const GOOD: Fetch = Fetch::ttl(Ttl::secs(100));
 
@@ -32,9 +32,9 @@ impl Loads {
 
 #[tokio::test]
 async fn one_load_for_all_who_ask() {
-    for kind in BOTH {
-        let (servers, client) = pool(kind);
-        let other = client_of(&servers);
+    for setup in ALL {
+        let (servers, client) = setup.pool();
+        let other = setup.client_of(&servers);
         let loads = Arc::new(Loads::default());
         let calls: Vec<_> = (0..100)
             .map(|i| {
@@ -46,7 +46,7 @@ async fn one_load_for_all_who_ask() {
         for call in calls {
             assert_eq!(call.await.expect("no panic").expect("loaded"), "value 1");
         }
-        assert_eq!(loads.count(), 1, "{kind:?}: one in both processes");
+        assert_eq!(loads.count(), 1, "{setup:?}: one in both processes");
         let found = client.get("k").await.expect("get").expect("stored");
         assert_eq!(found.data, "value 1");
         let again = client.fetch("k", &GOOD, || loads.load()).await;
@@ -56,8 +56,8 @@ async fn one_load_for_all_who_ask() {
 
 #[tokio::test]
 async fn a_loader_that_fails() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         let fails = || async { Err::<&str, _>("no database") };
         let error = client.fetch("k", &GOOD, fails).await.expect_err("fails");
         assert_eq!(
@@ -75,8 +75,8 @@ async fn a_loader_that_fails() {
 
 #[tokio::test]
 async fn nothing_is_remembered_if_it_is_said_so() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         let loads = Loads::default();
         let nothing = || async { loads.load().await.map(|_| None::<String>) };
         for _ in 0..2 {
@@ -95,22 +95,24 @@ async fn nothing_is_remembered_if_it_is_said_so() {
 
 #[tokio::test]
 async fn a_load_older_than_a_delete_is_not_stored() {
-    let (servers, client) = pool(Kind::Memcached);
-    let other = client_of(&servers);
-    for deleter in [&client, &other] {
-        let found = client.fetch("k", &GOOD, || async {
-            deleter.delete("k").await?;
-            Ok::<_, Error>("old")
-        });
-        assert_eq!(found.await.expect("loaded"), "old");
-        assert_eq!(client.get("k").await, Ok(None), "and nobody else gets it");
+    for setup in META {
+        let (servers, client) = setup.pool();
+        let other = setup.client_of(&servers);
+        for deleter in [&client, &other] {
+            let found = client.fetch("k", &GOOD, || async {
+                deleter.delete("k").await?;
+                Ok::<_, Error>("old")
+            });
+            assert_eq!(found.await.expect("loaded"), "old");
+            assert_eq!(client.get("k").await, Ok(None), "and nobody else gets it");
+        }
     }
 }
 
 #[tokio::test]
 async fn whoever_asks_after_a_write_gets_no_older_load() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let old = tokio::spawn({
             let (client, begun, go) = (client.clone(), Arc::clone(&begun), Arc::clone(&go));
@@ -136,8 +138,8 @@ async fn whoever_asks_after_a_write_gets_no_older_load() {
 
 #[tokio::test]
 async fn a_dropped_load_is_done_by_the_next() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         let how = GOOD.patience(Duration::from_secs(1));
         let begun = Notify::new();
         let never = client.fetch("k", &how, || async {
@@ -157,24 +159,26 @@ async fn a_dropped_load_is_done_by_the_next() {
 
 #[tokio::test]
 async fn one_renews_while_the_others_read_on() {
-    let (servers, client) = pool(Kind::Memcached);
-    let other = client_of(&servers);
-    // Less is left, always, than the time from which on it is to be renewed.
-    let how = GOOD.refresh_before(Duration::from_secs(200));
-    let value = |value: &'static str| move || async move { Ok::<_, Error>(value) };
-    assert_eq!(
-        client.fetch("k", &GOOD, value("one")).await.expect("load"),
-        "one"
-    );
-    let found = client.fetch("k", &how, || async {
-        let meanwhile = other.fetch("k", &how, value("never")).await;
-        assert_eq!(meanwhile.expect("found"), "one");
-        Ok::<_, Error>("two")
-    });
-    assert_eq!(found.await.expect("renewed"), "two");
-    let fails = || async { Err::<&str, _>("no database") };
-    let found = client.fetch("k", &how, fails).await;
-    assert_eq!(found.expect("the old one is still good"), "two");
+    for setup in META {
+        let (servers, client) = setup.pool();
+        let other = setup.client_of(&servers);
+        // Less is left, always, than the time from which on it is to be renewed.
+        let how = GOOD.refresh_before(Duration::from_secs(200));
+        let value = |value: &'static str| move || async move { Ok::<_, Error>(value) };
+        assert_eq!(
+            client.fetch("k", &GOOD, value("one")).await.expect("load"),
+            "one"
+        );
+        let found = client.fetch("k", &how, || async {
+            let meanwhile = other.fetch("k", &how, value("never")).await;
+            assert_eq!(meanwhile.expect("found"), "one");
+            Ok::<_, Error>("two")
+        });
+        assert_eq!(found.await.expect("renewed"), "two");
+        let fails = || async { Err::<&str, _>("no database") };
+        let found = client.fetch("k", &how, fails).await;
+        assert_eq!(found.expect("the old one is still good"), "two");
+    }
 }
 
 #[derive(Default)]
@@ -202,12 +206,10 @@ async fn without_the_cache_the_loader_is_asked() {
 
 #[tokio::test]
 async fn written_through_or_not_there_at_all() {
-    for kind in BOTH {
-        let (servers, _) = pool(kind);
-        let builder = Client::builder().settle(Duration::from_millis(1));
-        let builder = builder.nodes(servers.iter().map(crate::server::Server::node));
-        let client = builder.timeout(PATIENCE).connect_timeout(PATIENCE).build();
-        let client = client.expect("a client");
+    for setup in ALL {
+        let (servers, _) = setup.pool();
+        let builder = setup.builder(&servers).settle(Duration::from_millis(1));
+        let client = builder.build().expect("a client");
         let good = || async { Ok::<_, &str>(()) };
         client
             .write_through("k", "one", Ttl::Never, good)
@@ -244,10 +246,10 @@ async fn trusted(client: &Client, key: &str) -> Option<bytes::Bytes> {
 
 #[tokio::test]
 async fn a_namespace_is_forgotten_as_a_whole() {
-    for kind in BOTH {
-        let (servers, client) = pool(kind);
+    for setup in ALL {
+        let (servers, client) = setup.pool();
         let users = client.namespace("users");
-        let elsewhere = client_of(&servers).namespace("users");
+        let elsewhere = setup.client_of(&servers).namespace("users");
         let mut seen = std::collections::HashSet::new();
         for round in 0..5 {
             assert_eq!(users.get("7").await, Ok(None), "round {round}");
@@ -266,9 +268,9 @@ async fn a_namespace_is_forgotten_as_a_whole() {
 
 #[tokio::test]
 async fn a_lock_has_one_owner() {
-    for kind in BOTH {
-        let (servers, client) = pool(kind);
-        let other = client_of(&servers);
+    for setup in ALL {
+        let (servers, client) = setup.pool();
+        let other = setup.client_of(&servers);
         let hold = Duration::from_secs(100);
         let lock = client.lock("l", hold).await.expect("asked").expect("free");
         assert!(other.lock("l", hold).await.expect("asked").is_none());
@@ -285,11 +287,11 @@ async fn a_lock_has_one_owner() {
 
 #[tokio::test]
 async fn sessions_lose_no_update() {
-    for kind in BOTH {
-        let (servers, client) = pool(kind);
+    for setup in ALL {
+        let (servers, client) = setup.pool();
         let ttl = Duration::from_secs(100);
         let store = SessionStore::new(client, "s:", ttl);
-        let beside = SessionStore::new(client_of(&servers), "s:", ttl);
+        let beside = SessionStore::new(setup.client_of(&servers), "s:", ttl);
         let id = store.create("0").await.expect("created");
         let first = store.load(&id).await.expect("asked").expect("there");
         let mut second = beside.load(&id).await.expect("asked").expect("there");

@@ -1,30 +1,65 @@
 //! Every verb, on both servers: what they say is what they do.
 
-use std::time::Duration;
+use larder_client::{Builder, Client, Error, Stored, Ttl};
 
-use larder_client::{Client, Error, Stored, Ttl};
+use crate::server::{BOTH, Kind, PATIENCE, Server};
 
-use crate::server::{BOTH, Kind, Server};
-
-/// Three servers of one kind, and a client of them that is patient enough for a busy machine.
-pub(crate) fn pool(kind: Kind) -> (Vec<Server>, Client) {
-    let servers: Vec<Server> = (0..3).map(|_| Server::start(kind, &[])).collect();
-    let client = client_of(&servers);
-    (servers, client)
+/// Servers of a kind, and the commands that they are asked with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) kind: Kind,
+    pub(crate) is_classic: bool,
 }
 
-/// Another client of the same servers, as another process has one.
-pub(crate) fn client_of(servers: &[Server]) -> Client {
-    let builder = Client::builder().nodes(servers.iter().map(Server::node));
-    let patient = Duration::from_secs(10);
-    let builder = builder.timeout(patient).connect_timeout(patient);
-    builder.build().expect("a client")
+/// Meta commands to memcached and to larderd, and classic ones.
+pub(crate) const ALL: [Setup; 3] = [
+    META[0],
+    META[1],
+    Setup {
+        kind: Kind::Larderd,
+        is_classic: true,
+    },
+];
+
+pub(crate) const META: [Setup; 2] = [
+    Setup {
+        kind: Kind::Memcached,
+        is_classic: false,
+    },
+    Setup {
+        kind: Kind::Larderd,
+        is_classic: false,
+    },
+];
+
+impl Setup {
+    /// Three servers, and a client of them that is patient enough for a busy machine.
+    pub(crate) fn pool(self) -> (Vec<Server>, Client) {
+        let servers: Vec<Server> = (0..3).map(|_| Server::start(self.kind, &[])).collect();
+        let client = self.client_of(&servers);
+        (servers, client)
+    }
+
+    /// Another client of the same servers, as another process has one.
+    pub(crate) fn client_of(self, servers: &[Server]) -> Client {
+        let client = self.builder(servers).build();
+        client.expect("a client")
+    }
+
+    pub(crate) fn builder(self, servers: &[Server]) -> Builder {
+        let builder = Client::builder().nodes(servers.iter().map(Server::node));
+        let builder = builder.timeout(PATIENCE).connect_timeout(PATIENCE);
+        match self.is_classic {
+            true => builder.classic(),
+            false => builder,
+        }
+    }
 }
 
 #[tokio::test]
 async fn one_key() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         one_key_of(&client).await.expect("verbs work");
     }
 }
@@ -86,8 +121,8 @@ async fn one_key_of(client: &Client) -> Result<(), Error> {
 
 #[tokio::test]
 async fn values_of_every_size() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         for len in [0, 1, 2, 4095, 4096, 4097, 16_384, 100_000, 1_000_000] {
             // Bytes that look like the protocol's own.
             let value: Vec<u8> = b"\r\nEND\r\nVALUE a 0 1\r\n"
@@ -113,8 +148,8 @@ async fn values_of_every_size() {
 
 #[tokio::test]
 async fn many_keys() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         let items: Vec<(String, String)> = (0..5000)
             .map(|i| (format!("key:{i}"), format!("value:{i}")))
             .collect();
@@ -159,8 +194,8 @@ async fn many_keys() {
 
 #[tokio::test]
 async fn every_node() {
-    for kind in BOTH {
-        let (_servers, client) = pool(kind);
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
         client.set("a", "1", Ttl::Never).await.expect("set");
         for (node, version) in client.versions().await {
             assert!(version.expect("a version").starts_with("1."), "{node}");
