@@ -288,7 +288,17 @@ impl Client {
         let ttl = Ttl::secs(how.patience_s().unsigned_abs().into());
         // Without a lock, for whatever reason, more than one loads, which is better than none.
         match self.add(&lock, "", ttl).await {
-            Ok(stored) if stored.is_stored() => Look::Load(Claim::Lock(lock), None),
+            Ok(stored) if stored.is_stored() => {
+                // Whoever had the lock before may have stored his value since this caller looked.
+                let again = self.ask(key, Verb::Get(Fetching::default())).await;
+                match again {
+                    Ok(Answer::Item(item)) => {
+                        drop(self.delete(lock).await);
+                        judge(item, how, false)
+                    }
+                    _ => Look::Load(Claim::Lock(lock), None),
+                }
+            }
             Ok(_) => Look::Wait,
             Err(_) => Look::Load(Claim::Empty, None),
         }
