@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+
 use crate::error::Error;
 use crate::join::join_all;
 use crate::live::LiveNode;
@@ -22,15 +24,37 @@ pub(crate) struct Gutter {
     pub(crate) ttl_cap: Duration,
 }
 
+/// A value on its way to the gutter. When it is there, or the caller was dropped, the node that is away hears of it.
+struct StoodIn<'a> {
+    key: Bytes,
+    absent: &'a LiveNode,
+}
+
+impl Drop for StoodIn<'_> {
+    fn drop(&mut self) {
+        self.absent.journal.stood_in(&self.key);
+    }
+}
+
 impl Gutter {
-    /// Carries out a command in place of the node that is away, whose error is `away`. What would fork (counts, CAS, a
-    /// lock's `add`) is left to fail.
-    pub(crate) async fn stand_in(&self, command: Command, away: Error) -> Result<Answer, Error> {
+    /// Carries out a command in place of `absent`, whose error is `away`. What would fork (counts, CAS, a lock's `add`)
+    /// is left to fail.
+    pub(crate) async fn stand_in(
+        &self,
+        absent: &LiveNode,
+        command: Command,
+        away: Error,
+    ) -> Result<Answer, Error> {
         let Some(command) = self.fitted(command) else {
             return Err(away);
         };
         let node = &self.nodes[self.ring.node_for(&command.key)];
+        let stored = matches!(command.verb, Verb::Store(_)).then(|| StoodIn {
+            key: command.key.clone(),
+            absent,
+        });
         let mut answers = node.ask(vec![command]).await;
+        drop(stored);
         match answers.pop() {
             // This pool's CAS uniques mean nothing to the node; 0 matches nothing.
             Some(Ok(Answer::Item(item))) => Ok(Answer::Item(Item { cas: 0, ..item })),

@@ -59,7 +59,7 @@ impl Pool {
             return one(node.ask(vec![command]).await, node);
         };
         match one(node.ask(vec![command.clone()]).await, node) {
-            Err(away) if away.is_away() => gutter.stand_in(command, away).await,
+            Err(away) if away.is_away() => gutter.stand_in(node, command, away).await,
             answer => answer,
         }
     }
@@ -101,7 +101,7 @@ impl Pool {
         let answers = commands.into_iter().zip(answers);
         let answers = answers.map(|(command, answer)| async move {
             match answer {
-                Err(away) if away.is_away() => gutter.stand_in(command, away).await,
+                Err(away) if away.is_away() => gutter.stand_in(node, command, away).await,
                 answer => answer,
             }
         });

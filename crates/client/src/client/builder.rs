@@ -166,10 +166,11 @@ impl Builder {
     }
 
     /// How long a node that answers again is left alone before it serves, if writes to it have no known end; 1 s if it
-    /// is not said. It is the time for which a write in its buffers may stand there after it answers again.
+    /// is not said, and a millisecond at least. It is the time for which a write in its buffers may stand there after it
+    /// answers again.
     #[must_use]
     pub fn settle(mut self, wait: Duration) -> Self {
-        self.settings.settle = wait;
+        self.settings.settle = wait.max(Duration::from_millis(1));
         self
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Journal {
 struct Notes {
     keys: HashMap<Bytes, Instant>,
     overflowed_at: Option<Instant>,
+    /// Copies in the gutter are being deleted, to be followed by forgetting.
+    is_closing: bool,
 }
 
 /// A key and when it was last noted.
@@ -82,14 +84,6 @@ impl Journal {
         !self.is_empty() && self.look(|notes| notes.overflowed_at.is_some())
     }
 
-    /// When the key that was noted longest ago was noted.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
-        if self.is_empty() {
-            return None;
-        }
-        self.look(|notes| notes.keys.values().min().copied().or(notes.overflowed_at))
-    }
-
     /// Up to `max` keys that were noted at `until` or before.
     pub(crate) fn noted(&self, until: Instant, max: usize) -> Vec<Note> {
         self.look(|notes| {
@@ -98,9 +92,26 @@ impl Journal {
         })
     }
 
+    /// Copies in the gutter are about to be deleted, and keys forgotten after that.
+    pub(crate) fn closes(&self) {
+        self.change(|notes| notes.is_closing = true);
+    }
+
+    /// The gutter took a value for this key, as it was away. If the key's time there is over, or just ending, it is
+    /// noted again: the copy may have come too late to be deleted.
+    pub(crate) fn stood_in(&self, key: &Bytes) {
+        let is_late = |notes: &Notes| {
+            notes.is_closing || (notes.overflowed_at.is_none() && !notes.keys.contains_key(key))
+        };
+        if self.look(is_late) {
+            self.note([key.clone()]);
+        }
+    }
+
     /// Forgets keys that were deleted on the node, unless they were noted again meanwhile.
     pub(crate) fn forget(&self, deleted: &[Note]) {
         self.change(|notes| {
+            notes.is_closing = false;
             for (key, at) in deleted {
                 if notes.keys.get(key) == Some(at) {
                     notes.keys.remove(key);
@@ -112,6 +123,7 @@ impl Journal {
     /// Forgets everything noted at `until` or before, after a flush of the node.
     pub(crate) fn forget_all(&self, until: Instant) {
         self.change(|notes| {
+            notes.is_closing = false;
             notes.keys.retain(|_, at| *at > until);
             notes.overflowed_at = notes.overflowed_at.filter(|at| *at > until);
         });
@@ -152,9 +164,8 @@ mod tests {
         journal.note([key("a")]);
         journal.forget(&noted);
         assert!(journal.holds(b"a") && !journal.holds(b"b"));
-        assert_eq!(journal.oldest(), Some(Instant::now()));
         journal.forget(&journal.noted(Instant::now(), 10));
-        assert!(journal.is_empty() && journal.oldest().is_none());
+        assert!(journal.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,6 +181,22 @@ mod tests {
         journal.forget_all(flushed_at);
         assert!(!journal.has_overflowed());
         assert!(journal.holds(b"b") && !journal.holds(b"a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_gutter_took_too_late_is_noted_again() {
+        let journal = Journal::new(10, Arc::default());
+        journal.note([key("a"), key("b")]);
+        let noted = journal.noted(Instant::now(), 10);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        journal.stood_in(&key("a"));
+        journal.closes();
+        journal.stood_in(&key("b"));
+        journal.forget(&noted);
+        assert!(!journal.holds(b"a"), "its copy was deleted after it came");
+        assert!(journal.holds(b"b"));
+        journal.stood_in(&key("a"));
+        assert!(journal.holds(b"a"));
     }
 
     #[tokio::test]

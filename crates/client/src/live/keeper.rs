@@ -21,7 +21,7 @@ use crate::wire::{Admin, Answer, Command, Kind, Verb};
 /// The next thing to do for a node.
 enum Work {
     Probe(Instant),
-    Mend(Instant),
+    Mend,
     Nothing,
 }
 
@@ -34,7 +34,8 @@ async fn keep(node: Weak<LiveNode>, wake: Arc<Notify>) {
         };
         let until = async {
             match work {
-                Work::Probe(at) | Work::Mend(at) => sleep_until(at).await,
+                Work::Probe(at) => sleep_until(at).await,
+                Work::Mend => {}
                 Work::Nothing => pending().await,
             }
         };
@@ -45,7 +46,7 @@ async fn keep(node: Weak<LiveNode>, wake: Arc<Notify>) {
         let Some(node) = node.upgrade() else { return };
         match work {
             Work::Probe(_) => node.probe().await,
-            Work::Mend(_) => node.mend().await,
+            Work::Mend => node.mend().await,
             Work::Nothing => {}
         }
     }
@@ -65,9 +66,9 @@ impl LiveNode {
             return Work::Probe(at);
         }
         drop(health);
-        match self.journal.oldest() {
-            Some(noted) => Work::Mend(noted + self.settings.settle),
-            None => Work::Nothing,
+        match self.journal.is_empty() {
+            false => Work::Mend,
+            true => Work::Nothing,
         }
     }
 
@@ -93,6 +94,7 @@ impl LiveNode {
         if self.journal.has_overflowed() {
             self.over(&conn, &Ask::Node(&Admin::Flush), Kind::Ok)
                 .await?;
+            self.journal.closes();
             if let Some(gutter) = &self.gutter {
                 gutter.flush().await;
             }
@@ -106,6 +108,7 @@ impl LiveNode {
             let commands = deletes(&notes);
             self.over(&conn, &Ask::Keys(&commands), Kind::Delete)
                 .await?;
+            self.journal.closes();
             if let Some(gutter) = &self.gutter {
                 gutter.delete(&commands).await;
             }
@@ -144,22 +147,27 @@ impl LiveNode {
         }
     }
 
-    /// Deletes the keys in doubt on a node that serves, those that have waited for long enough.
+    /// Deletes the keys in doubt on a node that serves. As with one that was down, it must first have answered, since
+    /// those keys were noted, and then have been left alone for a while.
     async fn mend(self: &Arc<Self>) {
         if self.journal.has_overflowed() {
             return self.failed(&Fault::hard(
                 "more writes have no known end than can be remembered",
             ));
         }
-        let settled = Instant::now().checked_sub(self.settings.settle);
-        let notes = self
-            .journal
-            .noted(settled.unwrap_or_else(Instant::now), COMMANDS_MAX);
+        let until = Instant::now();
+        let answered = self.ask_node(&Admin::Version).await;
+        sleep(self.settings.settle).await;
+        if answered.is_err() {
+            return;
+        }
+        let notes = self.journal.noted(until, COMMANDS_MAX);
         let commands = deletes(&notes);
+        let results = self.ask_trusted(commands.clone()).await;
+        self.journal.closes();
         if let Some(gutter) = &self.gutter {
             gutter.delete(&commands).await;
         }
-        let results = self.ask_trusted(commands).await;
         let (done, failed): (Vec<_>, Vec<_>) = notes
             .into_iter()
             .zip(results)
