@@ -238,7 +238,10 @@ async fn a_socket_in_the_file_system() {
         let path = folder.path().join("sock");
         let path = path.to_str().expect("a path");
         let _server = Server::start_on_socket(kind, path);
-        let client = Client::connect(&format!("memcache://{path}")).expect("a client");
+        let builder = Client::builder().url(&format!("memcache://{path}"));
+        let builder = builder.expect("a URL").timeout(PATIENCE);
+        let client = builder.connect_timeout(PATIENCE).build();
+        let client = client.expect("a client");
         client.set("a", "1", Ttl::Never).await.expect("set");
         assert!(client.get("a").await.expect("get").is_some());
     }
