@@ -76,7 +76,9 @@ impl Fetch {
         self
     }
 
-    /// "There is nothing" ([`Client::fetch_option`]) is remembered for so long. It is not if this is not said.
+    /// "There is nothing" ([`Client::fetch_option`]) is remembered for so long; then one caller looks again, while the
+    /// others hear it still, for as long as [`Self::stale_for`] and [`Self::refresh_before`] together. It is not
+    /// remembered at all if this is not said.
     #[must_use]
     pub const fn nothing_for(mut self, wait: Duration) -> Self {
         self.nothing_for = Some(wait);
@@ -98,6 +100,15 @@ impl Fetch {
     fn renew_below_s(&self) -> Option<i32> {
         let lead = self.stale_for + self.refresh_before;
         i32::try_from(lead.as_secs()).ok().filter(|lead| *lead > 0)
+    }
+
+    /// How long the server keeps "there is nothing": where it is to be renewed, for the time of that as well.
+    fn nothing_kept(&self, claim: &Claim) -> Option<Ttl> {
+        let wait = self.nothing_for?;
+        Some(Ttl::After(match claim {
+            Claim::Place(_) => wait + self.stale_for + self.refresh_before,
+            _ => wait,
+        }))
     }
 
     /// How long the server keeps a value.
@@ -306,9 +317,9 @@ impl Client {
 
     /// Stores what was loaded. What cannot be stored is not, and the next caller loads again.
     async fn keep_loaded(&self, key: &Bytes, how: &Fetch, claim: Claim, loaded: Option<&Bytes>) {
-        let (value, flags, ttl) = match (loaded, how.nothing_for) {
+        let (value, flags, ttl) = match (loaded, how.nothing_kept(&claim)) {
             (Some(value), _) => (value.clone(), 0, how.kept(&claim)),
-            (None, Some(wait)) => (Bytes::new(), NOTHING, Ttl::After(wait)),
+            (None, Some(ttl)) => (Bytes::new(), NOTHING, ttl),
             (None, None) => return self.give_up(key, claim).await,
         };
         let (mode, cas) = match &claim {
@@ -437,6 +448,10 @@ mod tests {
         assert_eq!(how.kept(&Claim::Place(1)), Ttl::secs(160));
         assert_eq!(how.kept(&Claim::Empty), Ttl::secs(100));
         assert_eq!(how.renew_below_s(), Some(60));
+        // Kept for less than that, it would have to be renewed whenever it is read.
+        let how = how.nothing_for(Duration::from_secs(5));
+        assert_eq!(how.nothing_kept(&Claim::Place(1)), Some(Ttl::secs(65)));
+        assert_eq!(how.nothing_kept(&Claim::Empty), Some(Ttl::secs(5)));
         assert_eq!(Fetch::ttl(Ttl::secs(100)).renew_below_s(), None);
     }
 }
