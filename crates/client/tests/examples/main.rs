@@ -1,5 +1,7 @@
 //! The examples against what they are made for: real nodes, real databases, real browsers' requests.
 
+mod db_cache;
+mod postgres;
 #[path = "../pool/server.rs"]
 #[allow(
     dead_code,

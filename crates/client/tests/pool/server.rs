@@ -197,7 +197,7 @@ fn spawn(kind: Kind, folder: &TempDir, port: &str, args: &[String]) -> Child {
         .unwrap_or_else(|e| panic!("{kind:?} does not start ({e}); scripts/test installs it"))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("proc");
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     uid.and_then(|uid| uid.split_whitespace().next()) == Some("0")
