@@ -1,0 +1,15 @@
+"""nutcracker's part of the fleet, asked by pymemcache: fleet_nutcracker.py write|read FILE SOCKET"""
+import sys
+
+from pymemcache.client.base import Client
+
+verb, file, socket = sys.argv[1:]
+client = Client(socket, timeout=20, allow_unicode_keys=True)
+
+with open(file, "rb") as lines:
+    items = [line.rstrip(b"\n").split(b"\t") for line in lines]
+for key, value in items:
+    done = client.set(key, value, noreply=False) if verb == "write" else client.get(key) == value
+    if not done:
+        sys.exit(f"{verb} {key!r}")
+print(verb, len(items))
