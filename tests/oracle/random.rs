@@ -92,6 +92,14 @@ const UNKNOWN: &[&str] = &[
     "stats foobar",
     "cache_memlimit 2000000000",
     "verbosity 0",
+    "mn",
+    "touch a 1x",
+    "incr n 1x",
+    "decr n 18446744073709551616",
+    "gat 1x a",
+    "flush_all 1x",
+    "flush_all 0 noreply",
+    "stats detail",
 ];
 
 /// Runs all streams of a seed; `SEED=` plays one stream again.
@@ -254,6 +262,11 @@ impl Maker {
                 let len = self.rng.below(3_000) as usize;
                 self.rng.bytes(len)
             }
+            _ if self.rng.once_in(20) => {
+                // Around what one borrow copies, and around `-I`, of which keys and flags take some.
+                let len = *self.rng.pick(&[65_536, 1_048_400]) + self.rng.below(200) as usize;
+                vec![b'x'; len]
+            }
             _ => {
                 let len = self.rng.below(40_000) as usize;
                 self.rng.bytes(len)
@@ -276,7 +289,9 @@ impl Maker {
         if verb.starts_with("gat") {
             line += &format!(" {}", self.rng.pick(EXPTIMES));
         }
-        for _ in 0..1 + self.rng.below(4) {
+        // Of more than 24 words memcached looks for the rest of the keys anew.
+        let most = if self.rng.once_in(8) { 60 } else { 4 };
+        for _ in 0..1 + self.rng.below(most) {
             let key = *self.rng.pick(KEYS);
             self.read.insert(key);
             line += &format!(" {key}");
