@@ -1,7 +1,7 @@
 //! The binary protocol: what is sent, what the twin does, what it is answered.
 
 use crate::dice::Dice;
-use crate::speech::{Speech, Store, Stored};
+use crate::speech::{Arrived, Speech, Store};
 use crate::twin::{Count, Outcome, Verb};
 
 /// Exptimes, as they are sent.
@@ -185,25 +185,30 @@ fn store(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
         quiet,
     };
     let store = Store {
-        verb,
         key,
         flags,
-        exptime: i64::from(exptime),
+        exptimes: [i64::from(exptime), 0],
         head: frame(head, extras, key, value.len(), cas),
         value,
         forgets: plain == Verb::Set,
         end: b"",
         right_end: b"",
     };
-    speech.store(store, move |stored, replies| match stored {
-        Stored::Offered(outcome) => {
-            let unique = match outcome {
-                Outcome::Done(cas) => cas,
-                _ => 0,
-            };
-            head.tell(status(outcome, not_stored), unique, replies);
-        }
-        Stored::TooLarge | Stored::BadEnd => head.tell(TOO_LARGE, 0, replies),
+    speech.store(store, move |twin, arrived, replies| {
+        let Arrived::Whole {
+            value,
+            seconds: [second, _],
+            flushes,
+        } = arrived
+        else {
+            return head.tell(TOO_LARGE, 0, replies);
+        };
+        let outcome = twin.store(verb, key, (value, flags, second), flushes);
+        let unique = match outcome {
+            Outcome::Done(cas) => cas,
+            _ => 0,
+        };
+        head.tell(status(outcome, not_stored), unique, replies);
     });
 }
 
@@ -234,7 +239,7 @@ fn get(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
     speech.command(&frame(head, extras, key, 0, 0), move |twin, replies| {
         let found = match exptime {
             Some(exptime) => twin.touch(key, twin.second(i64::from(exptime))),
-            None => twin.get(key).cloned(),
+            None => twin.fetch(key),
         };
         let repeated = if with_key { key } else { b"" };
         match found {

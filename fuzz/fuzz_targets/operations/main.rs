@@ -5,6 +5,8 @@
 
 mod binary;
 mod dice;
+mod flags;
+mod meta;
 mod speech;
 mod text;
 mod twin;
@@ -80,6 +82,9 @@ impl<'a> Run<'a> {
                 let line = &mut self.lines[self.dice.below(LINES)];
                 match line.binary {
                     true => binary::command(&mut self.dice, &mut line.speech),
+                    false if self.dice.once_in(2) => {
+                        meta::command(&mut self.dice, &mut line.speech);
+                    }
                     false => text::command(&mut self.dice, &mut line.speech),
                 }
             }
@@ -212,7 +217,7 @@ impl<'a> Run<'a> {
         let mut client = self.harness.connect();
         self.same_keys(&mut client);
         let (mut asked, mut expected) = (Vec::new(), Vec::new());
-        for key in self.twin.keys() {
+        for (key, _) in self.twin.keys() {
             asked.extend_from_slice(&[b"gets ", &key[..], b"\r\n"].concat());
             text::answer(&mut self.twin, &key, true, None, &mut expected);
             expected.extend_from_slice(b"END\r\n");
@@ -234,7 +239,10 @@ impl<'a> Run<'a> {
         let mut lines: Vec<&[u8]> = dump.split_inclusive(|&byte| byte == b'\n').collect();
         lines.sort_unstable();
         let mut expected = vec![b"OK\r\n".to_vec(), b"EN\r\n".to_vec()];
-        let line = |key: &Vec<u8>| [b"mg ", &key[..], b"\r\n"].concat();
+        let line = |(key, base64): &(Vec<u8>, bool)| {
+            let end: &[u8] = if *base64 { b" b\r\n" } else { b"\r\n" };
+            [b"mg ", flags::written(key, *base64), end].concat()
+        };
         expected.extend(self.twin.keys().iter().map(line));
         expected.sort_unstable();
         same(&lines.concat(), &expected.concat(), b"a dump");

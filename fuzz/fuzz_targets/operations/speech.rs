@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::twin::{Outcome, Twin, Verb};
+use crate::twin::Twin;
 
 /// Bytes of a large value from which on it is on its way into its shard, where a flush takes it.
 const ON_ITS_WAY_FROM: usize = 16 * 1024;
@@ -22,12 +22,12 @@ pub struct Speech {
     moments: Vec<(usize, Moment)>,
 }
 
-/// A store command, in whatever protocol.
+/// A store command's bytes, in whatever protocol.
 pub struct Store {
-    pub verb: Verb,
     pub key: &'static [u8],
     pub flags: u32,
-    pub exptime: i64,
+    /// What its exptimes are, one or two of them.
+    pub exptimes: [i64; 2],
     pub value: Vec<u8>,
     /// Whether a value that is too large takes the old one with it.
     pub forgets: bool,
@@ -37,9 +37,14 @@ pub struct Store {
     pub right_end: &'static [u8],
 }
 
-/// What a [`Store`] comes to.
-pub enum Stored {
-    Offered(Outcome),
+/// How the value of a [`Store`] has come.
+pub enum Arrived<'a> {
+    /// Whole; what seconds its exptimes mean, and how often all had been lost when it began to come.
+    Whole {
+        value: &'a [u8],
+        seconds: [u32; 2],
+        flushes: u64,
+    },
     TooLarge,
     BadEnd,
 }
@@ -64,41 +69,46 @@ impl Speech {
         self.then(moment);
     }
 
-    /// A store command, which happens in three moments: its exptime counts from its head on, a flush takes what it has
-    /// brought of a large value, and it is stored at its end. `tell` words the answer.
-    pub fn store(&mut self, store: Store, tell: impl FnOnce(Stored, &mut Vec<u8>) + 'static) {
-        let (verb, key, flags) = (store.verb, store.key, store.flags);
-        let fits = Twin::fits(key, flags, store.value.len());
-        let second = Rc::new(Cell::new(0));
+    /// A store command, which happens in three moments: its exptimes count from its head on, a flush takes what it has
+    /// brought of a large value, and at its end `finish` stores it and words the answer.
+    pub fn store(
+        &mut self,
+        store: Store,
+        finish: impl FnOnce(&mut Twin, Arrived<'_>, &mut Vec<u8>) + 'static,
+    ) {
+        let key = store.key;
+        let fits = Twin::fits(key, store.flags, store.value.len());
+        let seconds = Rc::new(Cell::new([0; 2]));
         let flushes = Rc::new(Cell::new(None));
-        let heard = Rc::clone(&second);
+        let heard = Rc::clone(&seconds);
         self.command(&store.head, move |twin, _| {
-            heard.set(twin.second(store.exptime));
+            heard.set(store.exptimes.map(|exptime| twin.second(exptime)));
             if !fits && store.forgets {
                 twin.delete(key, 0);
             }
         });
-        let (first, rest) = match store.value.len() > SLICED_FROM {
-            true => store.value.split_at(ON_ITS_WAY_FROM),
-            false => store.value.split_at(0),
-        };
+        let sliced = store.value.len() > SLICED_FROM;
+        let (first, rest) = store
+            .value
+            .split_at(if sliced { ON_ITS_WAY_FROM } else { 0 });
         let began = Rc::clone(&flushes);
-        let sliced = !first.is_empty();
         self.command(first, move |twin, _| {
-            began.set(sliced.then(|| twin.flushes()))
+            began.set(sliced.then(|| twin.flushes()));
         });
         self.say(rest);
         self.command(store.end, move |twin, replies| {
-            let stored = if !fits {
-                Stored::TooLarge
+            let arrived = if !fits {
+                Arrived::TooLarge
             } else if store.end != store.right_end {
-                Stored::BadEnd
+                Arrived::BadEnd
             } else {
-                let flushes = flushes.get().unwrap_or(twin.flushes());
-                let what = (&store.value[..], flags, second.get());
-                Stored::Offered(twin.store(verb, key, what, flushes))
+                Arrived::Whole {
+                    value: &store.value,
+                    seconds: seconds.get(),
+                    flushes: flushes.get().unwrap_or(twin.flushes()),
+                }
             };
-            tell(stored, replies);
+            finish(twin, arrived, replies);
         });
     }
 

@@ -1,7 +1,7 @@
 //! The classic text commands: what is sent, what the twin does, what it is answered.
 
 use crate::dice::Dice;
-use crate::speech::{Speech, Store, Stored};
+use crate::speech::{Arrived, Speech, Store};
 use crate::twin::{Count, Outcome, Twin, Verb};
 
 /// Exptimes, as they are sent.
@@ -136,24 +136,29 @@ fn store(dice: &mut Dice<'_>, speech: &mut Speech) {
         b"\r\n",
     ];
     let store = Store {
-        verb,
         key,
         flags,
-        exptime,
+        exptimes: [exptime, 0],
         value,
         head: parts.concat(),
         forgets: verb == Verb::Set,
         end: if dice.once_in(16) { b"\n\n" } else { b"\r\n" },
         right_end: b"\r\n",
     };
-    speech.store(store, move |stored, replies| {
-        let word = match stored {
-            Stored::Offered(Outcome::Done(_)) => "STORED",
-            Stored::Offered(Outcome::Exists) => "EXISTS",
-            Stored::Offered(Outcome::NotFound) => "NOT_FOUND",
-            Stored::Offered(_) => "NOT_STORED",
-            Stored::TooLarge => "SERVER_ERROR object too large for cache",
-            Stored::BadEnd => "CLIENT_ERROR bad data chunk",
+    speech.store(store, move |twin, arrived, replies| {
+        let word = match arrived {
+            Arrived::Whole {
+                value,
+                seconds: [second, _],
+                flushes,
+            } => match twin.store(verb, key, (value, flags, second), flushes) {
+                Outcome::Done(_) => "STORED",
+                Outcome::Exists => "EXISTS",
+                Outcome::NotFound => "NOT_FOUND",
+                _ => "NOT_STORED",
+            },
+            Arrived::TooLarge => "SERVER_ERROR object too large for cache",
+            Arrived::BadEnd => "CLIENT_ERROR bad data chunk",
         };
         tell(quiet, word, replies);
     });
@@ -197,7 +202,7 @@ pub fn answer(
 ) {
     let found = match exptime {
         Some(exptime) => twin.touch(key, twin.second(exptime)),
-        None => twin.get(key).cloned(),
+        None => twin.fetch(key),
     };
     let Some(item) = found else {
         return;

@@ -16,13 +16,33 @@ const ITEM_MAX: usize = 1 << 20;
 /// A value of more bytes is no number, whatever it begins with.
 const NUMBER_MAX: usize = 4000;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Item {
     pub value: Vec<u8>,
     pub flags: u32,
     pub cas: u64,
     /// The second when its time is over; 0 is never.
-    exptime: u32,
+    pub exptime: u32,
+    /// The marks of the meta commands, which what is stored anew has not.
+    pub won: bool,
+    pub stale: bool,
+    /// Whether it was made by a key in base64, and is to be shown so.
+    pub base64: bool,
+    /// Whether it was fetched since it was stored, and the second of the last fetch, else of the store.
+    pub fetched: bool,
+    pub accessed: u32,
+}
+
+impl Item {
+    /// What was stored anew, joined to or has grown is nobody's yet.
+    fn renew(&mut self, now: u32) {
+        (self.won, self.stale) = (false, false);
+        (self.fetched, self.accessed) = (false, now);
+    }
+
+    pub fn fetch(&mut self, now: u32) {
+        (self.fetched, self.accessed) = (true, now);
+    }
 }
 
 /// A store command; those that join or compare have the CAS unique that the item must have, 0 being any of those that join.
@@ -61,7 +81,7 @@ pub struct Count {
 
 pub struct Twin {
     items: BTreeMap<Vec<u8>, Item>,
-    now: u32,
+    pub now: u32,
     uniques: u64,
     /// How often all was lost, and when it will be.
     flushes: u64,
@@ -109,11 +129,11 @@ impl Twin {
         self.flushes
     }
 
-    /// The keys of all items whose time is not over.
-    pub fn keys(&self) -> Vec<Vec<u8>> {
+    /// The keys of all items whose time is not over, and whether they are to be shown as base64.
+    pub fn keys(&self) -> Vec<(Vec<u8>, bool)> {
         let lives = |item: &Item| item.exptime == 0 || item.exptime > self.now;
         let live = self.items.iter().filter(|(_, item)| lives(item));
-        live.map(|(key, _)| key.clone()).collect()
+        live.map(|(key, item)| (key.clone(), item.base64)).collect()
     }
 
     pub fn get(&mut self, key: &[u8]) -> Option<&mut Item> {
@@ -125,9 +145,31 @@ impl Twin {
         self.items.get_mut(key)
     }
 
-    /// Looks for an item and gives it another exptime.
-    pub fn touch(&mut self, key: &[u8], exptime: u32) -> Option<Item> {
+    /// An item, be its time over or not.
+    pub fn any(&mut self, key: &[u8]) -> Option<&mut Item> {
+        self.items.get_mut(key)
+    }
+
+    /// Seconds that are left until a second, as the meta commands show them.
+    pub fn ttl(&self, second: u32) -> String {
+        match second {
+            0 => "-1".to_owned(),
+            second => second.wrapping_sub(self.now).to_string(),
+        }
+    }
+
+    /// Looks for an item as a client does that wants it.
+    pub fn fetch(&mut self, key: &[u8]) -> Option<Item> {
+        let now = self.now;
         let item = self.get(key)?;
+        item.fetch(now);
+        Some(item.clone())
+    }
+
+    /// [`Self::fetch`] that gives the item another exptime.
+    pub fn touch(&mut self, key: &[u8], exptime: u32) -> Option<Item> {
+        self.fetch(key)?;
+        let item = self.items.get_mut(key)?;
         item.exptime = exptime;
         Some(item.clone())
     }
@@ -167,13 +209,15 @@ impl Twin {
             _ => Item {
                 value: value.to_vec(),
                 flags,
-                cas: 0,
                 exptime,
+                ..Item::default()
             },
         };
         let cas = self.unique();
         if !lost {
-            self.items.insert(key.to_vec(), Item { cas, ..item });
+            let mut item = Item { cas, ..item };
+            item.renew(self.now);
+            self.items.insert(key.to_vec(), item);
         }
         Outcome::Done(cas)
     }
@@ -205,7 +249,12 @@ impl Twin {
         };
         let value = format!("{new:<width$}", width = item.value.len()).into_bytes();
         let cas = self.unique();
-        self.items.insert(key.to_vec(), Item { value, cas, ..item });
+        let grows = value.len() > item.value.len();
+        let mut item = Item { value, cas, ..item };
+        if grows {
+            item.renew(self.now);
+        }
+        self.items.insert(key.to_vec(), item);
         Outcome::Number(new, cas)
     }
 
@@ -236,7 +285,7 @@ impl Twin {
         self.flush_at = None;
     }
 
-    fn unique(&mut self) -> u64 {
+    pub fn unique(&mut self) -> u64 {
         self.uniques += 1;
         self.uniques
     }
