@@ -12,9 +12,13 @@ use crate::nodes::{FlushArgs, PingArgs, StatsArgs};
 use crate::ring::RingArgs;
 use crate::top::TopArgs;
 
+/// What the process ends with.
+const EXIT: &str = "Exits with 0 when what was asked for was done, with 1 when it was not, and with 2 when the command line \
+                    cannot be read.";
+
 /// A pool of memcached nodes at a shell.
 #[derive(Parser)]
-#[command(name = "larder", version, propagate_version = true)]
+#[command(name = "larder", version, propagate_version = true, after_help = EXIT)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

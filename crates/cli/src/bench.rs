@@ -1,6 +1,7 @@
 //! `larder bench`: hands over to `larder-bench`.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -24,5 +25,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         false => "larder-bench".into(),
     };
     let error = Command::new(&program).args(&args.words).exec();
-    Err(error).with_context(|| format!("running {}", program.display()))
+    let what = match error.kind() {
+        ErrorKind::NotFound => "larder-bench lies neither beside larder nor on the path".to_owned(),
+        _ => format!("running {}", program.display()),
+    };
+    Err(error).context(what)
 }

@@ -3,6 +3,7 @@
 //! What it prints on stdout is for pipes and stays as it is; everything said to a person goes to stderr. It exits with 0
 //! when what was asked for was done, with 1 when it was not, and with 2 when the command line cannot be read.
 
+mod access;
 mod args;
 mod bench;
 mod dump;

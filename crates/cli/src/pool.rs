@@ -8,6 +8,7 @@ use larder_client::{
     Builder, Client, Discovery, Distribution, KeyTag, NodeList, NodeSpec, Preset, Routing,
 };
 
+use crate::access::AccessArgs;
 use crate::time;
 
 /// Which nodes, and where keys live on them.
@@ -16,7 +17,7 @@ pub(crate) struct PoolArgs {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// The rule by which keys are spread, under the name of a client that keeps to it; some take a hash behind a colon.
+    /// The rule by which keys are spread, under the name of a client that keeps to it; some take a hash behind a colon. `larder ring --help` lists them.
     #[arg(long = "dist", value_name = "NAME", default_value_t)]
     distribution: Distribution,
 
@@ -47,11 +48,14 @@ struct SourceArgs {
 #[derive(Args)]
 pub(crate) struct AskedPoolArgs {
     #[command(flatten)]
-    pub(crate) pool: PoolArgs,
+    pool: PoolArgs,
 
     /// The longest that one node is waited for.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration)]
     timeout: Duration,
+
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 /// The names that `--dist` takes, as a text for the end of a help page.
@@ -103,11 +107,7 @@ impl AskedPoolArgs {
             .routing(self.pool.routing())
             .timeout(self.timeout)
             .connect_timeout(self.timeout);
+        let builder = self.access.apply(builder)?;
         Ok(builder.follow(self.pool.discovery()?).await?)
-    }
-
-    /// The longest that one node is waited for.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
     }
 }

@@ -52,6 +52,7 @@ mod budget;
 mod client;
 mod conn;
 mod discovery;
+mod dump;
 mod error;
 mod gutter;
 mod join;
@@ -75,6 +76,7 @@ pub use conn::{Tls, TlsError};
 #[cfg(feature = "etcd")]
 pub use discovery::Etcd;
 pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};
+pub use dump::Dump;
 pub use error::Error;
 pub use live::NodeState;
 pub use many::Many;

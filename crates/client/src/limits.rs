@@ -74,3 +74,6 @@ pub const COMMANDS_MAX: usize = 1000;
 
 /// Longest value that is sent, in bytes: what memcached's largest `-I` takes.
 pub const VALUE_LEN_MAX: usize = 1 << 30;
+
+/// Longest line of a dump, in bytes: every byte of the longest key takes three, and the rest of a line a few hundred.
+pub const DUMP_LINE_LEN_MAX: u64 = 4096;

@@ -1,5 +1,6 @@
 //! `larder` as a person at a shell meets it.
 
+mod access;
 mod items;
 mod nodes;
 mod pool;

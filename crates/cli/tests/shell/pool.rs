@@ -13,6 +13,9 @@ use super::{larder, text};
 /// Longest that anything may take before the test fails; what is waited for comes much sooner.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Debian's.
+pub(crate) const MEMCACHED: &str = "memcached";
+
 /// Nodes on free ports of the loopback, one of them Debian's memcached.
 pub(crate) struct Pool {
     nodes: Vec<Child>,
@@ -22,16 +25,21 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn start() -> Self {
-        let folder = TempDir::new().expect("a folder");
-        // Started by root, the nodes become nobody before they write the files with their ports.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("chmod");
-        let programs = [larderd(), larderd(), "memcached".into()];
+        Self::of(
+            open_folder(),
+            &[larderd(), larderd(), MEMCACHED.into()],
+            &[],
+        )
+    }
+
+    /// Nodes of these programs with these options. What the options speak of may lie in the folder.
+    pub(crate) fn of(folder: TempDir, programs: &[PathBuf], options: &[&str]) -> Self {
         let nodes: Vec<(Child, PathBuf)> = programs
             .iter()
             .enumerate()
             .map(|(index, program)| {
                 let port_file = folder.path().join(format!("port.{index}"));
-                (spawn(program, &port_file), port_file)
+                (spawn(program, options, &port_file), port_file)
             })
             .collect();
         let names = nodes.iter().map(|(_, port_file)| name(port_file)).collect();
@@ -70,6 +78,22 @@ impl Pool {
         text(&out.stderr).to_owned()
     }
 
+    /// What `larder dump` prints. memcached refuses while its crawler is about something else.
+    pub(crate) fn dump(&self, args: &[&str]) -> String {
+        let begun = Instant::now();
+        loop {
+            let out = self.run("dump", args, b"");
+            if out.status.success() {
+                return text(&out.stdout).to_owned();
+            }
+            let said = text(&out.stderr);
+            assert!(
+                said.contains("BUSY") && begun.elapsed() < PATIENCE,
+                "{said}"
+            );
+        }
+    }
+
     /// Ends a node as a crash would.
     pub(crate) fn crash(&mut self, index: usize) {
         self.nodes[index].kill().expect("our own child");
@@ -87,6 +111,13 @@ impl Drop for Pool {
     }
 }
 
+/// A folder that nodes may use after they became nobody, as those of root do.
+pub(crate) fn open_folder() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("chmod");
+    folder
+}
+
 /// The larderd that cargo built for this run of the tests.
 fn larderd() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_larder")).with_file_name("larderd");
@@ -97,12 +128,13 @@ fn larderd() -> PathBuf {
     program
 }
 
-fn spawn(program: &PathBuf, port_file: &PathBuf) -> Child {
+fn spawn(program: &PathBuf, options: &[&str], port_file: &PathBuf) -> Child {
     // memcached refuses to run as root, and takes the option from nobody else.
     let user: &[&str] = if is_root() { &["-u", "nobody"] } else { &[] };
     Command::new(program)
         .args(["-l", "127.0.0.1", "-p", "-1", "-m", "16"])
         .args(user)
+        .args(options)
         .env("MEMCACHED_PORT_FILENAME", port_file)
         .stderr(Stdio::null())
         .spawn()

@@ -9,7 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Failure, LiveNode};
+use crate::conn::transport::Stream;
 use crate::conn::{Conn, Fault, greet};
+use crate::wire::Dialect;
 
 type Outcome = Result<Arc<Conn>, Fault>;
 
@@ -108,8 +110,14 @@ impl LiveNode {
         let _ = told.send(Some(outcome));
     }
 
-    /// A new connection, greeted.
+    /// A new connection of those that are shared.
     pub(super) async fn connect(&self) -> Result<Conn, Fault> {
+        let (stream, dialect) = self.greeted().await?;
+        Ok(Conn::start(stream, dialect, self.settings.call_timeout))
+    }
+
+    /// A new connection, greeted, and what the server speaks.
+    pub(crate) async fn greeted(&self) -> Result<(Box<dyn Stream>, Dialect), Fault> {
         let settings = &self.settings;
         let connecting = async {
             let connected = settings.transport.connect(self.spec.address()).await;
@@ -117,7 +125,7 @@ impl LiveNode {
                 connected.map_err(|error| Fault::hard(format!("cannot connect: {error}")))?;
             let credentials = settings.credentials.as_ref();
             let dialect = greet(&mut stream, credentials, settings.is_classic).await?;
-            Ok(Conn::start(stream, dialect, settings.call_timeout))
+            Ok((stream, dialect))
         };
         let limit = settings.connect_timeout;
         timeout(limit, connecting).await.unwrap_or_else(|_| {

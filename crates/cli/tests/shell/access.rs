@@ -1,0 +1,91 @@
+//! Nodes that want to know who asks, and nodes that must prove who they are.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
+
+use super::pool::{MEMCACHED, Pool, open_folder};
+use super::text;
+
+/// The path of a new file in the folder.
+fn file(folder: &TempDir, name: &str, content: &str) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, content).expect("written");
+    path.to_str().expect("text").to_owned()
+}
+
+/// What may be done with a pool, given the right options.
+fn every_command_works(pool: &Pool, options: &[&str]) {
+    let done = |command: &str, args: &[&str]| {
+        let said = pool.done(command, &[options, args].concat());
+        text(&said).to_owned()
+    };
+    done("set", &["k", "v"]);
+    assert_eq!(done("get", &["k"]), "v");
+    assert_eq!(done("ping", &[]).lines().count(), 2);
+    assert!(done("stats", &[]).contains("curr_items"));
+    assert_eq!(pool.dump(&[options, &["--keys"]].concat()), "k\n");
+    done("flush", &["--yes"]);
+}
+
+fn refused(pool: &Pool, options: &[&str]) -> String {
+    pool.refused("get", &[options, &["k"]].concat())
+}
+
+fn with_variable(pool: &Pool, password: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(["ping", &pool.option(), "--timeout=30s", "--user=ada"])
+        .env("LARDER_PASSWORD", password)
+        .output()
+        .expect("larder runs")
+}
+
+#[test]
+fn a_user_and_a_password() {
+    let folder = open_folder();
+    let users = file(&folder, "users", "ada:love:lace\n");
+    let right = file(&folder, "right", "love:lace\n");
+    let wrong = file(&folder, "wrong", "lovelace");
+    let empty = file(&folder, "empty", "");
+    let memcached = [MEMCACHED.into(), MEMCACHED.into()];
+    let pool = Pool::of(folder, &memcached, &["-Y", &users]);
+    every_command_works(&pool, &["--user=ada", "--password-file", &right]);
+    let of = |file: &str| refused(&pool, &["--user=ada", "--password-file", file]);
+    assert!(of(&wrong).contains("the user and password were refused"));
+    assert!(of(&empty).contains("no password is in it"));
+    assert!(refused(&pool, &[]).contains("unauthenticated"));
+    let nowhere = refused(&pool, &["--user=ada"]);
+    assert!(nowhere.contains("needs --password-file"), "{nowhere}");
+    assert_eq!(with_variable(&pool, "love:lace").status.code(), Some(0));
+    assert_eq!(with_variable(&pool, "lovelace").status.code(), Some(1));
+}
+
+#[test]
+fn certificates() {
+    let folder = open_folder();
+    let names = ["127.0.0.1".to_owned(), "cache.example".to_owned()];
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(names).expect("names");
+    let signed = params.self_signed(&key).expect("a certificate").pem();
+    // It is its own authority, for the nodes and for us.
+    let (cert, key) = (
+        file(&folder, "cert.pem", &signed),
+        file(&folder, "key.pem", &key.serialize_pem()),
+    );
+    let files = format!("ssl_chain_cert={cert},ssl_key={key},ssl_ca_cert={cert},ssl_verify_mode=2");
+    let memcached = [MEMCACHED.into(), MEMCACHED.into()];
+    let pool = Pool::of(folder, &memcached, &["-Z", "-o", &files]);
+    let ours = ["--tls-ca", &cert, "--tls-cert", &cert, "--tls-key", &key];
+    every_command_works(&pool, &ours);
+    every_command_works(&pool, &[&ours[..], &["--tls-name=cache.example"]].concat());
+    let other = refused(&pool, &[&ours[..], &["--tls-name=other.example"]].concat());
+    assert!(other.contains("certificate"), "{other}");
+    let strange = refused(&pool, &["--tls"]);
+    assert!(strange.contains("certificate"), "{strange}");
+    let keyless = refused(&pool, &["--tls-ca", &key]);
+    assert!(keyless.contains("no certificate is in it"), "{keyless}");
+    let nothing = refused(&pool, &["--tls-name=cache.example"]);
+    assert!(nothing.contains("needs --tls or --tls-ca"), "{nothing}");
+}
