@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use anyhow::Result;
 use clap::Args;
 
+use crate::nodes::complete;
 use crate::pool::AskedPoolArgs;
 
 /// All items of a pool.
@@ -18,19 +19,24 @@ pub(crate) struct DumpArgs {
     keys: bool,
 }
 
-/// One after another, so that the lines of one node stay together.
+/// One node after another, so that the lines of each stay together. A node that fails keeps no other's back.
 pub(crate) async fn run(args: &DumpArgs) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut results = Vec::new();
     for mut dump in args.pool.client().await?.dumps() {
-        while let Some(item) = dump.next().await? {
-            match args.keys {
-                true => out.write_all(&key(item))?,
-                false => out.write_all(item)?,
+        let result = loop {
+            match dump.next().await {
+                Ok(Some(item)) if args.keys => out.write_all(&key(item))?,
+                Ok(Some(item)) => out.write_all(item)?,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
             }
             out.write_all(b"\n")?;
-        }
+        };
+        results.push((dump.node().to_owned(), result));
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    complete(&results)
 }
 
 /// The key of an item.

@@ -103,7 +103,7 @@ fn answered<T>((node, result): &NodeResult<T>) -> Option<(&str, &T)> {
 }
 
 /// Fails with every node that did.
-fn complete<T>(answers: &[NodeResult<T>]) -> Result<()> {
+pub(crate) fn complete<T>(answers: &[NodeResult<T>]) -> Result<()> {
     let failed = answers
         .iter()
         .filter_map(|(_, result)| result.as_ref().err());

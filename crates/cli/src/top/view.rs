@@ -8,12 +8,13 @@ use ratatui::widgets::{Paragraph, Row, Table};
 
 use super::figures::{Figures, Line, Nodes};
 
-/// The columns behind the node's name.
+/// The columns behind the node's name. On a narrow screen the last ones are left out.
 const COLUMNS: [&str; 9] = [
     "items", "memory", "conns", "gets/s", "hits", "sets/s", "evicts/s", "in B/s", "out B/s",
 ];
-const WIDTH: u16 = 9;
-const NAME_WIDTH_MIN: u16 = 12;
+const WIDTH: u16 = 8;
+/// A name takes as much room as it needs, up to this.
+const NAME_WIDTH_MAX: usize = 40;
 
 /// Draws all of it. Which row is the first is brought within what there is.
 pub(super) fn draw(frame: &mut Frame<'_>, nodes: &Nodes, first_row: &mut usize) {
@@ -22,16 +23,26 @@ pub(super) fn draw(frame: &mut Frame<'_>, nodes: &Nodes, first_row: &mut usize) 
     // One row is the header's, one the sum's.
     let room = usize::from(areas[0].height).saturating_sub(2);
     *first_row = (*first_row).min(lines.len().saturating_sub(room));
-    let all = row("all", Ok(nodes.sum())).bold();
+    let name_width = lines.iter().map(|line| line.name.chars().count()).max();
+    let name_width = name_width.unwrap_or_default().clamp(4, NAME_WIDTH_MAX) as u16;
+    let columns = columns_beside(name_width, areas[0].width);
+    let all = row("all", Ok(nodes.sum()), columns).bold();
     let shown = lines.iter().skip(*first_row);
-    let rows =
-        std::iter::once(all).chain(shown.map(|line: &Line<'_>| row(line.name, line.figures)));
-    let mut widths = vec![Constraint::Min(NAME_WIDTH_MIN)];
-    widths.extend(COLUMNS.map(|_| Constraint::Length(WIDTH)));
-    let header = std::iter::once(Text::from("node")).chain(COLUMNS.map(right));
+    let shown = shown.map(|line: &Line<'_>| row(line.name, line.figures, columns));
+    let rows = std::iter::once(all).chain(shown);
+    let mut widths = vec![Constraint::Min(name_width)];
+    widths.extend([Constraint::Length(WIDTH)].repeat(columns));
+    let shown_columns = COLUMNS.into_iter().take(columns);
+    let header = std::iter::once(Text::from("node")).chain(shown_columns.map(right));
     let header = Row::new(header).style(Style::new().reversed());
     frame.render_widget(Table::new(rows, widths).header(header), areas[0]);
     frame.render_widget(Paragraph::new(footer(&lines)), areas[1]);
+}
+
+/// How many columns there is room for; each has a blank before it.
+fn columns_beside(name_width: u16, width: u16) -> usize {
+    let room = width.saturating_sub(name_width) / (WIDTH + 1);
+    usize::from(room).min(COLUMNS.len())
 }
 
 /// Why nodes are away, or what can be done.
@@ -43,12 +54,12 @@ fn footer(lines: &[Line<'_>]) -> Text<'static> {
     }
 }
 
-fn row<'a>(name: &'a str, figures: Result<Figures, &str>) -> Row<'a> {
+fn row<'a>(name: &'a str, figures: Result<Figures, &str>, columns: usize) -> Row<'a> {
     let Ok(figures) = figures else {
         return Row::new([Text::from(name), right("away")]).fg(Color::Red);
     };
-    let cells = cells(figures).map(right);
-    Row::new(std::iter::once(Text::from(name)).chain(cells))
+    let cells = cells(figures).into_iter().take(columns);
+    Row::new(std::iter::once(Text::from(name)).chain(cells.map(right)))
 }
 
 fn right<'a>(text: impl Into<Text<'a>>) -> Text<'a> {
@@ -96,6 +107,19 @@ fn short(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_that_do_not_fit_are_left_out() {
+        for (name_width, width, expected) in [
+            (15, 200, COLUMNS.len()),
+            (15, 96, COLUMNS.len()),
+            (15, 95, COLUMNS.len() - 1),
+            (15, 80, 7),
+            (40, 20, 0),
+        ] {
+            assert_eq!(columns_beside(name_width, width), expected);
+        }
+    }
 
     #[test]
     fn numbers_are_short() {

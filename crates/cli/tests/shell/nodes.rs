@@ -71,7 +71,7 @@ fn stats_are_one_table() {
 
 #[test]
 fn dumps_tell_of_every_item() {
-    let pool = Pool::start();
+    let mut pool = Pool::start();
     let keys: BTreeSet<String> = (0..40).map(|n| format!("caf\u{e9}:{n}%")).collect();
     for key in &keys {
         pool.done("set", &[key, "v", "--ttl=1h"]);
@@ -86,6 +86,12 @@ fn dumps_tell_of_every_item() {
             "{line}"
         );
     }
+    // A node that is away keeps no other's items back.
+    pool.crash(0);
+    let out = pool.run("dump", &["--keys"], b"");
+    assert_eq!(out.status.code(), Some(1));
+    assert!(text(&out.stderr).contains(&pool.names[0]));
+    assert!(text(&out.stdout).lines().count() > 0);
 }
 
 #[test]
