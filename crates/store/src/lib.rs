@@ -73,6 +73,7 @@ pub use limits::{
 };
 pub use meta::{
     Contest, Exptimes, MetaArith, MetaDelete, MetaDeleted, MetaFound, MetaGet, MetaStore,
+    PlainFound,
 };
 pub use page::Unused;
 pub use pending::Pending;

@@ -6,7 +6,6 @@
 //! became longer; everything else leaves them as they are.
 
 use crate::arith::{Arith, ArithRequest};
-use crate::chunk::ChunkId;
 use crate::found::Found;
 use crate::hash::KeyHash;
 use crate::hint::Hint;
@@ -26,16 +25,6 @@ pub struct MetaGet {
     pub recache_first: bool,
     /// Whether it is to count as no use of the item.
     pub unseen: bool,
-}
-
-impl MetaGet {
-    /// Nothing beside the item.
-    const PLAIN: Self = Self {
-        touch: None,
-        recache: None,
-        recache_first: false,
-        unseen: false,
-    };
 }
 
 /// Who is to make an item anew.
@@ -62,6 +51,25 @@ pub struct MetaFound<'a> {
     pub fetched: bool,
     /// Who is to make it anew.
     pub contest: Contest,
+}
+
+/// What an `mg` found that asks for nothing beside the item.
+pub enum PlainFound<'a> {
+    /// No such item.
+    Nothing,
+    /// An item that is no other.
+    Item {
+        /// The item.
+        found: Found<'a>,
+        /// The whole of its value.
+        value: &'a [u8],
+        /// When it was used last before.
+        accessed: RelTime,
+        /// Whether it was fetched before.
+        fetched: bool,
+    },
+    /// An item in several pieces or with marks. Nothing was done; [`Shard::get_meta`] is for all.
+    Other,
 }
 
 /// What an `ms` asks for beside a [`StoreRequest`].
@@ -127,21 +135,37 @@ pub struct Exptimes {
 }
 
 impl Shard {
-    /// Fetches an item for an `mg` that asks for nothing beside it. `SITE` is as for [`Self::get`].
+    /// Fetches an item for an `mg` that asks for nothing beside it, if it is one as most are. `SITE` is as for
+    /// [`Self::get`].
     #[inline(always)]
-    pub fn get_meta<const SITE: u8>(
+    pub fn get_plain<const SITE: u8>(
         &mut self,
         hash: KeyHash,
         key: &[u8],
         now: RelTime,
-    ) -> Option<MetaFound<'_>> {
-        let id = self.find_live::<SITE>(hash, Hint::NONE, key, now)?;
-        Some(self.visit(id, &MetaGet::PLAIN, now))
+    ) -> PlainFound<'_> {
+        let Some(id) = self.find_live::<SITE>(hash, Hint::NONE, key, now) else {
+            return PlainFound::Nothing;
+        };
+        let (chunk, stats) = self.slab.chunk_and_stats(id);
+        let item = Item::new(chunk);
+        if item.chunked() || item.marks() != 0 {
+            return PlainFound::Other;
+        }
+        let (accessed, fetched) = (item.accessed(), item.fetched());
+        stats.get_hits += 1;
+        ItemMut(chunk).fetch(now);
+        let item = Item::new(chunk);
+        PlainFound::Item {
+            found: Found::in_chunk(item),
+            value: item.value(),
+            accessed,
+            fetched,
+        }
     }
 
     /// Fetches an item for an `mg`.
-    #[inline(never)]
-    pub fn get_meta_with(
+    pub fn get_meta(
         &mut self,
         hash: KeyHash,
         key: &[u8],
@@ -149,11 +173,6 @@ impl Shard {
         now: RelTime,
     ) -> Option<MetaFound<'_>> {
         let id = self.lookup(hash, key, now)?;
-        Some(self.visit(id, ask, now))
-    }
-
-    #[inline(always)]
-    fn visit(&mut self, id: ChunkId, ask: &MetaGet, now: RelTime) -> MetaFound<'_> {
         let (chunk, stats) = self.slab.chunk_and_stats(id);
         let item = Item::new(chunk);
         let (old_exptime, accessed) = (item.exptime(), item.accessed());
@@ -174,13 +193,13 @@ impl Shard {
             item.set_exptime(exptime);
             self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
         }
-        MetaFound {
+        Some(MetaFound {
             found: self.found(id, chunked),
             old_exptime,
             accessed,
             fetched,
             contest,
-        }
+        })
     }
 
     /// Makes an empty item where there is none, won by who asked. That counts as a fetch, as in memcached, unless it is
@@ -385,7 +404,6 @@ impl Shard {
 }
 
 /// Who is to make an item anew that is stale or won, or may be won for its age.
-#[cold]
 fn contend(item: &mut ItemMut<'_>, ask: &MetaGet) -> Contest {
     let now = Item::new(item.0);
     let (marks, old_exptime) = (now.marks(), now.exptime());

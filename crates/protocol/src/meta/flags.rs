@@ -47,6 +47,15 @@ impl Letters {
         1 << (letter.wrapping_sub(b'A') & 63)
     }
 
+    /// With one letter more, if it is not among them yet.
+    #[inline(always)]
+    pub(super) const fn with(self, letter: u8) -> Option<Self> {
+        match self.has(letter) {
+            true => None,
+            false => Some(Self(self.0 | Self::bit(letter))),
+        }
+    }
+
     fn count(self) -> usize {
         self.0.count_ones() as usize
     }
@@ -159,9 +168,7 @@ impl<'a> Flags<'a> {
         Flags { text, ..*self }
     }
 
-    /// Reads the flags of `line` from offset `at` on, at most `most` of them. `line` is a line without its end, or a
-    /// buffer that begins with one.
-    #[inline(always)]
+    /// Reads the flags of `line` from offset `at` on, at most `most` of them.
     pub(super) fn read(
         line: &'a [u8],
         at: usize,
@@ -190,7 +197,6 @@ impl<'a> Flags<'a> {
     }
 
     /// Whether the opaque is no longer than it may be, which is judged last of all.
-    #[inline(always)]
     pub(super) fn check_opaque(&self) -> Result<(), ErrorText> {
         if self.opaque_too_long {
             return Err(ErrorText::OpaqueTooLong);
@@ -216,7 +222,6 @@ impl<'a> Flags<'a> {
     }
 
     /// Adds one word, which is not empty; notes if its token is wrong.
-    #[inline(always)]
     fn take(
         &mut self,
         word: &[u8],
@@ -228,10 +233,7 @@ impl<'a> Flags<'a> {
         if !letter.is_ascii_alphabetic() || !KNOWN.has(letter) {
             return Err(ErrorText::InvalidFlag);
         }
-        if self.given.has(letter) {
-            return Err(ErrorText::DuplicateFlag);
-        }
-        self.given.0 |= Letters::bit(letter);
+        self.given = self.given.with(letter).ok_or(ErrorText::DuplicateFlag)?;
         if WITH_MEANING.has(letter)
             && let Err(error) = self.take_token(letter, &word[1..], key)
         {

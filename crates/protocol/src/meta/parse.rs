@@ -28,22 +28,20 @@ pub(crate) fn debug(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
 }
 
 fn request(line: &[u8], at: usize) -> Result<Request<'_>, Refused> {
-    let (request, _) = read(line, at).map_err(|bad| Refused::plain(bad.text()))?;
+    let request = read(line, at).map_err(|bad| Refused::plain(bad.text()))?;
     request.flags.check_opaque().map_err(Refused::plain)?;
     Ok(request)
 }
 
-/// `<name> <key> <flag>*`, and where the flags end. `line` is a line without its end, or a buffer that begins with one.
-#[inline(always)]
-pub(super) fn read(line: &[u8], at: usize) -> Result<(Request<'_>, usize), BadFlags> {
+/// `<name> <key> <flag>*`
+fn read(line: &[u8], at: usize) -> Result<Request<'_>, BadFlags> {
     let mut words = Words::new(line, at);
     let key = words.word().ok_or(BadFlags::NoFlags)?;
     if key.len() > KEY_MAX {
         return Err(BadFlags::Known(ErrorText::BadFormat));
     }
-    let at = words.at();
-    let flags = Flags::read(line, at, FLAGS_MAX, key)?;
-    Ok((Request { key, flags }, at + flags.text().len()))
+    let flags = Flags::read(line, words.at(), FLAGS_MAX, key)?;
+    Ok(Request { key, flags })
 }
 
 /// `ms <key> <bytes> <flag>*`
@@ -87,7 +85,7 @@ pub(crate) fn set(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
 
 /// `ma <key> <flag>*`. It has one text for nearly all that can be wrong.
 pub(crate) fn arith(line: &[u8], at: usize) -> Result<Command<'_>, Refused> {
-    let (request, _) = read(line, at).map_err(|bad| match bad {
+    let request = read(line, at).map_err(|bad| match bad {
         BadFlags::Known(_) => Refused::plain(ErrorText::InvalidOrDuplicateFlag),
         bad => Refused::plain(bad.text()),
     })?;

@@ -3,7 +3,8 @@
 use super::base64;
 use super::command::Request;
 use super::flags::{Flags, Letters};
-use crate::text::reply::{CRLF, Key};
+use super::plain::PlainGet;
+use crate::text::reply::{CRLF, Key, short_len, short_texts};
 
 /// The codes that stand alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,40 @@ pub fn line(out: &mut Vec<u8>, code: Code, flags: &Flags<'_>, which: Letters, sh
     out.extend_from_slice(CRLF);
 }
 
-/// The line of a hit; a value follows it if one is announced.
+/// The line of a hit that was asked for as most are; a value follows it if `v` asked for one. `shown` is called if more
+/// is to be shown than the value.
 #[inline(always)]
+pub fn plain_hit<'s>(
+    out: &mut Vec<u8>,
+    get: &PlainGet<'_>,
+    value_len: u32,
+    shown: impl FnOnce() -> Shown<'s>,
+) {
+    front(out, get.has(b'v'), value_len);
+    if !get.is_bare() {
+        plain_flags(out, get, &shown());
+    }
+    out.extend_from_slice(CRLF);
+}
+
+#[inline(never)]
+fn plain_flags(out: &mut Vec<u8>, get: &PlainGet<'_>, shown: &Shown<'_>) {
+    for letter in get.letters().filter(|&letter| OF_HIT.has(letter)) {
+        return_flag(out, letter, &[], shown);
+    }
+}
+
+/// A miss that was asked for so.
+pub fn plain_miss(out: &mut Vec<u8>, get: &PlainGet<'_>) {
+    out.extend_from_slice(Code::Miss.text());
+    if get.has(b'k') {
+        out.extend_from_slice(b" k");
+        out.extend_from_slice(get.key);
+    }
+    out.extend_from_slice(CRLF);
+}
+
+/// The line of a hit; a value follows it if one is announced.
 pub fn hit(
     out: &mut Vec<u8>,
     with_value: bool,
@@ -112,17 +145,40 @@ pub fn hit(
     shown: &Shown<'_>,
     contest: Contest,
 ) {
-    if with_value {
-        out.extend_from_slice(b"VA ");
-        decimal(out, shown.value_len);
-    } else {
-        out.extend_from_slice(Code::Done.text());
-    }
+    front(out, with_value, shown.value_len);
     return_flags(out, flags, OF_HIT, shown);
     if contest != Contest::default() {
         tell_contest(out, contest);
     }
     out.extend_from_slice(CRLF);
+}
+
+/// What the line of a hit begins with.
+#[inline(always)]
+fn front(out: &mut Vec<u8>, with_value: bool, value_len: u32) {
+    let len = value_len as usize;
+    match HIT_LINES.get(len) {
+        // A copy of known length is one move; what of it is too much is cut off again.
+        Some(text) if with_value => {
+            let end = out.len() + short_len(len) - CRLF.len();
+            out.extend_from_slice(text);
+            out.truncate(end);
+        }
+        _ => seldom_front(out, with_value, value_len),
+    }
+}
+
+/// The lines of hits that show nothing but a value of fewer than a thousand bytes.
+static HIT_LINES: [[u8; 8]; 1000] = short_texts(*b"VA ");
+
+#[inline(never)]
+fn seldom_front(out: &mut Vec<u8>, with_value: bool, value_len: u32) {
+    if with_value {
+        out.extend_from_slice(b"VA ");
+        decimal(out, value_len);
+    } else {
+        out.extend_from_slice(Code::Done.text());
+    }
 }
 
 /// A number as a value.
@@ -174,28 +230,31 @@ pub fn debug(out: &mut Vec<u8>, debug: &Debug<'_>) {
 }
 
 /// The return flags in the order in which they were asked for.
-#[inline(always)]
 fn return_flags(out: &mut Vec<u8>, flags: &Flags<'_>, which: Letters, shown: &Shown<'_>) {
     if !flags.has_any(which) {
         return;
     }
     for word in flags.words() {
-        let letter = word[0];
-        if !which.has(letter) {
-            continue;
+        if which.has(word[0]) {
+            return_flag(out, word[0], &word[1..], shown);
         }
-        out.extend_from_slice(&[b' ', letter]);
-        match letter {
-            b's' => decimal(out, shown.value_len),
-            b'c' => decimal(out, shown.cas),
-            b'f' => decimal(out, shown.client_flags),
-            b't' => ttl(out, shown.ttl),
-            b'h' => out.push(b'0' + u8::from(shown.fetched)),
-            b'l' => decimal(out, shown.idle_s),
-            b'k' => key(out, shown),
-            // The opaque, as it came.
-            _ => out.extend_from_slice(&word[1..]),
-        }
+    }
+}
+
+/// One return flag. The token is what was sent behind its letter.
+#[inline(always)]
+fn return_flag(out: &mut Vec<u8>, letter: u8, token: &[u8], shown: &Shown<'_>) {
+    out.extend_from_slice(&[b' ', letter]);
+    match letter {
+        b's' => decimal(out, shown.value_len),
+        b'c' => decimal(out, shown.cas),
+        b'f' => decimal(out, shown.client_flags),
+        b't' => ttl(out, shown.ttl),
+        b'h' => out.push(b'0' + u8::from(shown.fetched)),
+        b'l' => decimal(out, shown.idle_s),
+        b'k' => key(out, shown),
+        // The opaque, as it came.
+        _ => out.extend_from_slice(token),
     }
 }
 

@@ -115,7 +115,7 @@ fn plain_set(buf: &[u8]) -> Option<Frequent<'_>> {
 
 /// The key that begins at `at`, if it is no longer than keys may be.
 #[inline(always)]
-fn key_at(buf: &[u8], at: usize) -> Option<Range<usize>> {
+pub(crate) fn key_at(buf: &[u8], at: usize) -> Option<Range<usize>> {
     let end = low_byte(buf, at);
     (1..=KEY_MAX).contains(&(end - at)).then_some(at..end)
 }

@@ -22,6 +22,7 @@ use memchr::memchr;
 
 pub use command::{Arith, Command, Get, GetVerb, Refused, StatsCommand, Store, StoreVerb};
 pub use dump::{DumpedItem, metadump_line, mgdump_line, uri_encode};
+pub(crate) use frequent::key_at;
 pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;
 pub use upkeep::{DumpFormat, LruMode, LruTuning, TempTtl, Upkeep, Which};

@@ -32,7 +32,7 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, Refused> {
         b"decr" => arith(line, at, false).map(Command::Arith),
         b"delete" => delete(line, at),
         b"touch" => touch(line, at),
-        b"mg" => meta::get_line(line, at).map(Command::Meta),
+        b"mg" => meta::get(line, at).map(Command::Meta),
         b"ms" => meta::set(line, at).map(Command::Meta),
         b"md" => meta::delete(line, at).map(Command::Meta),
         b"ma" => meta::arith(line, at).map(Command::Meta),

@@ -276,17 +276,19 @@ pub fn value_header(out: &mut Vec<u8>, key: Key<'_>, flags: u32, value_len: u32,
 }
 
 /// What follows the key of an item without client flags whose value has fewer than a thousand bytes.
-static AFTER_KEY: [[u8; 8]; 1000] = after_keys();
+static AFTER_KEY: [[u8; 8]; 1000] = short_texts(*b" 0 ");
 
-const fn after_keys() -> [[u8; 8]; 1000] {
-    let mut texts = [*b" 0 \r\n\0\0\0"; 1000];
+/// `before`, a number, and a line end, for each number below a thousand. [`short_len`] of the bytes count.
+pub(crate) const fn short_texts(before: [u8; 3]) -> [[u8; 8]; 1000] {
+    let [a, b, c] = before;
+    let mut texts = [[a, b, c, 0, 0, 0, 0, 0]; 1000];
     let mut n = 0;
     while n < texts.len() {
         let mut rest = n;
         let mut at = short_len(n) - CRLF.len();
         texts[n][at] = CRLF[0];
         texts[n][at + 1] = CRLF[1];
-        while at > " 0 ".len() {
+        while at > before.len() {
             at -= 1;
             texts[n][at] = b"0123456789"[rest % 10];
             rest /= 10;
@@ -298,7 +300,7 @@ const fn after_keys() -> [[u8; 8]; 1000] {
 
 /// Bytes of such a text.
 #[inline(always)]
-const fn short_len(value_len: usize) -> usize {
+pub(crate) const fn short_len(value_len: usize) -> usize {
     " 0 0\r\n".len() + (value_len > 9) as usize + (value_len > 99) as usize
 }
 

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 
 /// Streams of one command each that between them reach every command, every flag and every error.
 const STREAMS: &[&[u8]] = &[
+    b"mg k v f t\r\n",
+    b"mg k s h l t c f k v q\r\n",
     b"mg k\r\n",
     b"mg k\n",
     b"mg  k  v  \r\n",
@@ -337,15 +339,26 @@ pub(crate) fn check(line: &[u8]) {
 
 /// What is recognised without a search for the line's end is what the line says.
 fn recognised(buf: &[u8], command: &text::Command<'_>) {
-    if let Some((request, len)) = meta::get(buf) {
-        assert_eq!(&text::Command::Meta(Command::Get(request)), command);
+    if let Some((get, len)) = meta::plain_get(buf) {
+        let text::Command::Meta(Command::Get(Request { key, flags })) = command else {
+            panic!("{} is {command:?}", buf.escape_ascii());
+        };
+        assert_eq!(get.key, *key);
+        let letters = get.letters().map(|letter| vec![letter]);
+        assert!(letters.eq(flags.words().map(<[u8]>::to_vec)));
+        assert!((b'A'..=b'z').all(|letter| get.has(letter) == flags.has(letter)));
         assert_eq!(
             buf[..len].iter().position(|&byte| byte == b'\n'),
             Some(len - 1)
         );
-    } else if let text::Command::Meta(Command::Get(Request { flags, .. })) = command {
+    } else {
         // The most frequent ones are, if they are ended as they should be.
-        let plain = flags.words().all(|word| word == b"v") && buf.starts_with(b"mg k v\r\n");
+        let plain = [
+            &b"mg k v\r\n"[..],
+            b"mg k v f t\r\n",
+            b"mg k s h l t c f k v q\r\n",
+        ];
+        let plain = plain.iter().any(|line| buf.starts_with(line));
         assert!(!plain, "{}", buf.escape_ascii());
     }
 }

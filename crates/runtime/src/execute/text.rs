@@ -56,6 +56,9 @@ impl Turn<'_> {
                 }
             };
         }
+        if let Some(used) = self.mg_plain(session, input, out, commands_left) {
+            return used;
+        }
         self.any_line(session, input, out, commands_left)
     }
 

@@ -1,25 +1,108 @@
 //! `mg`: a hit with whatever is asked of it, a miss, or an item made on the spot for its client to fill.
 
 use larder_protocol::meta::reply::{self, Code, OF_KEY, Shown};
-use larder_protocol::meta::{Letters, Request};
+use larder_protocol::meta::{PlainGet, Request, plain_get};
 use larder_protocol::text::ErrorText;
 use larder_protocol::text::reply::{CRLF, Key};
-use larder_store::{BORROW_COPY_MAX, KeyHash, MetaFound, MetaGet, MetaStore, Place};
+use larder_store::{
+    BORROW_COPY_MAX, Found, KeyHash, MetaFound, MetaGet, MetaStore, Place, PlainFound, RelTime,
+};
 
 use super::super::get::sending;
 use super::super::session::After;
+use super::super::text::Used;
 use super::super::value::PAGES_FOR_SMALL;
 use super::super::{Pause, Session, Turn};
 use super::is_unfit;
 use crate::shared::Lent;
 use crate::snapshot::Counter;
 
-/// Flags that ask for more than to see the item.
-const ASKS_MORE: Letters = Letters::of(b"TNRu");
+/// What came of an `mg` as most are.
+enum Fetched {
+    Answered,
+    /// The shard is taken.
+    Taken,
+    /// The item is none as most are, and nothing was done.
+    Other,
+}
 
 impl Turn<'_> {
+    /// An `mg` as most are, of an item as most are, at the front of the input. None if it is another, or not there whole:
+    /// then nothing was done, and it is carried out like any line.
+    #[inline(never)]
+    pub(in super::super) fn mg_plain(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        commands_left: &mut u32,
+    ) -> Option<Used> {
+        if *commands_left == 0 || self.observed() {
+            return None;
+        }
+        let (get, line_len) = plain_get(input)?;
+        match self.fetch_plain(&get, out) {
+            Fetched::Answered => {}
+            Fetched::Taken => return Some((0, Some(Pause::Taken))),
+            Fetched::Other => return None,
+        }
+        *commands_left -= 1;
+        session.searched = 0;
+        Some((line_len, None))
+    }
+
+    /// By itself, since the compiler takes for seldom what stands behind the loop that reads the flags, and inlines
+    /// nothing there.
+    #[inline(never)]
+    fn fetch_plain(&self, get: &PlainGet<'_>, out: &mut Vec<u8>) -> Fetched {
+        let (hash, shard) = self.place(get.key);
+        let Some(mut lent) = self.shared.borrow(shard) else {
+            return Fetched::Taken;
+        };
+        match lent.shard.get_plain::<6>(hash, get.key, self.now) {
+            PlainFound::Other => return Fetched::Other,
+            PlainFound::Nothing => {
+                self.count_mg(false, false);
+                if !get.has(b'q') {
+                    reply::plain_miss(out, get);
+                }
+            }
+            PlainFound::Item {
+                found,
+                value,
+                accessed,
+                fetched,
+            } => {
+                self.count_mg(true, false);
+                let shown = || self.shown(&found, accessed, fetched);
+                reply::plain_hit(out, get, value.len() as u32, shown);
+                if get.has(b'v') {
+                    out.extend_from_slice(value);
+                    out.extend_from_slice(CRLF);
+                }
+            }
+        }
+        Fetched::Answered
+    }
+
+    /// What a hit can show.
+    fn shown<'f>(&self, found: &Found<'f>, accessed: RelTime, fetched: bool) -> Shown<'f> {
+        Shown {
+            key: Key {
+                bytes: found.key(),
+                block: found.key_block(),
+            },
+            binary: found.has_binary_key(),
+            value_len: found.value_len(),
+            cas: found.cas(),
+            client_flags: found.flags(),
+            ttl: self.ttl(found.exptime()),
+            fetched,
+            idle_s: self.now.saturating_sub(accessed),
+        }
+    }
+
     /// Fetches an item, and answers.
-    #[inline(always)]
     pub(in super::super) fn mg(
         &self,
         session: &mut Session,
@@ -30,31 +113,6 @@ impl Turn<'_> {
         let key = request.item_key(&mut room);
         let (hash, shard) = self.place(key);
         let mut lent = self.shared.borrow(shard).ok_or(Pause::Taken)?;
-        if request.flags.has_any(ASKS_MORE) || self.observed() {
-            return self.mg_seldom(session, request, (key, hash, shard), &mut lent, out);
-        }
-        let Some(found) = lent.shard.get_meta::<6>(hash, key, self.now) else {
-            self.count_mg(false, false);
-            self.miss(request, key, out);
-            return Ok(());
-        };
-        self.count_mg(true, false);
-        if let Some(large) = self.answer_mg(request, &found, out) {
-            self.send_large(session, shard, &mut lent, large);
-        }
-        Ok(())
-    }
-
-    /// [`Self::mg`] that asks for more than to see the item, or while somebody observes.
-    #[inline(never)]
-    fn mg_seldom(
-        &self,
-        session: &mut Session,
-        request: &Request<'_>,
-        (key, hash, shard): (&[u8], KeyHash, usize),
-        lent: &mut Lent,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Pause> {
         let flags = &request.flags;
         let exptime = |sent| self.clock.exptime(sent, self.now);
         let ask = MetaGet {
@@ -64,9 +122,9 @@ impl Turn<'_> {
             unseen: flags.has(b'u'),
         };
         self.note_look(&lent.shard, hash, key);
-        let Some(found) = lent.shard.get_meta_with(hash, key, &ask, self.now) else {
+        let Some(found) = lent.shard.get_meta(hash, key, &ask, self.now) else {
             match flags.vivify() {
-                Some(_) => self.vivify(request, (key, hash, shard), lent, out),
+                Some(_) => self.vivify(request, (key, hash, shard), &mut lent, out),
                 None => {
                     self.count_mg(false, false);
                     self.miss(request, key, out);
@@ -76,13 +134,12 @@ impl Turn<'_> {
         };
         self.count_mg(true, ask.touch.is_some());
         if let Some(large) = self.answer_mg(request, &found, out) {
-            self.send_large(session, shard, lent, large);
+            self.send_large(session, shard, &mut lent, large);
         }
         Ok(())
     }
 
     /// Writes what was found; of a large value the line only, and says where it is.
-    #[inline(always)]
     fn answer_mg(
         &self,
         request: &Request<'_>,
@@ -97,17 +154,9 @@ impl Turn<'_> {
             false => found.exptime(),
         };
         let shown = Shown {
-            key: Key {
-                bytes: found.key(),
-                block: found.key_block(),
-            },
             binary: found.has_binary_key() || is_unfit(request, found.key()),
-            value_len: len,
-            cas,
-            client_flags: found.flags(),
             ttl: self.ttl(exptime),
-            fetched: hit.fetched,
-            idle_s: self.now.saturating_sub(hit.accessed),
+            ..self.shown(found, hit.accessed, hit.fetched)
         };
         let contest = reply::Contest {
             won: hit.contest.won,
@@ -134,7 +183,6 @@ impl Turn<'_> {
         }
     }
 
-    #[cold]
     fn miss(&self, request: &Request<'_>, key: &[u8], out: &mut Vec<u8>) {
         if !request.flags.has(b'q') {
             let shown = Shown::of_request(request, key);

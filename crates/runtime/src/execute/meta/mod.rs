@@ -198,7 +198,6 @@ impl Turn<'_> {
 
 /// Whether an item's key, asked for as base64, could not stand on a line as it is. It is then shown as base64 even if
 /// the item came by the binary protocol, which knows of no lines.
-#[inline(always)]
 fn is_unfit(request: &Request<'_>, key: &[u8]) -> bool {
     request.is_binary() && key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
 }
