@@ -15,7 +15,7 @@ use crate::load::{Plan, Progress, Run, Tolerate, Until, judge, note};
 use crate::numbers::{grouped, write_json};
 use crate::server::{Launch, Listening, Ours, Server, Spec};
 use crate::table::Table;
-use crate::workload::{Data, KeyNames, Mix, Picks, ValueSizes};
+use crate::workload::{Asking, Data, KeyNames, Mix, Picks, ValueSizes};
 
 /// Options of `fill`
 #[derive(clap::Args, Debug)]
@@ -163,7 +163,7 @@ fn fill_and_count(args: &FillArgs, shape: Shape, spec: &Spec, server: &Server) -
         data: &data,
         picks: Picks::InOrder(0..count),
         mix: Mix::GETS,
-        keys_per_get: (100_000 / (shape.key + shape.value)).clamp(4, 100),
+        asking: Asking::Get((100_000 / (shape.key + shape.value)).clamp(4, 100)),
         until: Until::Exhausted,
         seed: 0,
         progress: Progress::Quiet,

@@ -7,7 +7,7 @@ use crate::numbers::median;
 /// One server, one way of asking, one round.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Sample {
-    /// CPU time of the server process per request.
+    /// CPU time of the server process per request, or per key of a request that has many.
     pub(super) cpu_us: f64,
     pub(super) requests_per_second: f64,
     pub(super) p50_us: f64,

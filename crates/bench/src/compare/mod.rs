@@ -20,7 +20,7 @@ use crate::load::{Arrivals, Plan, Progress, Run, Tolerate, Until, judge, note, p
 use crate::machine::Machine;
 use crate::numbers::{counted, grouped, write_json};
 use crate::server::{Launch, Listening, Ours, Server, Spec};
-use crate::workload::{Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
+use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
 /// Options of `compare`
 #[derive(clap::Args, Debug)]
@@ -81,6 +81,7 @@ struct Way {
     name: String,
     mix: Mix,
     depth: usize,
+    asking: Asking,
 }
 
 /// A comparison as it goes into JSON.
@@ -143,12 +144,17 @@ fn ways(depth: usize) -> Vec<Way> {
         name: name.to_owned(),
         mix,
         depth,
+        asking: Asking::Get(1),
     };
     vec![
         way("get, one at a time", Mix::GETS, 1),
         way("1 set in 10 gets", Mix::ONE_SET_IN_TEN_GETS, 1),
         way(&format!("get, {depth} deep"), Mix::GETS, depth),
         way(&format!("set, {depth} deep"), Mix::SETS, depth),
+        Way {
+            asking: Asking::Get(100),
+            ..way("key of 100 in a get", Mix::GETS, 1)
+        },
     ]
 }
 
@@ -238,7 +244,7 @@ fn measure_one(
             popularity: Popularity::Uniform,
         },
         mix: way.mix,
-        keys_per_get: 1,
+        asking: way.asking,
         until: Until::Elapsed(Duration::from_secs_f64(args.seconds)),
         seed: 1,
         progress: Progress::Quiet,
@@ -254,8 +260,9 @@ fn measure_one(
     let cpu = server.cpu_time()? - before;
     judge(&outcome, Tolerate::Nothing)?;
     let all = outcome.tally.all();
+    let shares = all.count() * way.asking.keys() as u64;
     Ok(Sample {
-        cpu_us: cpu.as_secs_f64() * 1e6 / all.count() as f64,
+        cpu_us: cpu.as_secs_f64() * 1e6 / shares as f64,
         requests_per_second: outcome.rate(),
         p50_us: all.quantile_us(0.5),
         p99_us: all.quantile_us(0.99),

@@ -20,7 +20,7 @@ use crate::numbers::{grouped, write_json};
 use crate::replies::Check;
 use crate::server::{Launch, Listening, Ours, Server, Spec, Wrapper};
 use crate::table::Table;
-use crate::workload::{Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
+use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
 /// Options of `instructions`
 #[derive(clap::Args, Debug)]
@@ -54,7 +54,8 @@ pub(crate) struct InstructionsArgs {
     #[arg(long, default_value_t = 64)]
     memory: u64,
     /// Fail when larderd takes more instructions than this for a get alone, a get and a set 16 deep and a key in a get
-    /// of 100, or more than one read, one write and one wait for a get alone
+    /// of 100, or more than one read, one write and one wait for a get alone; or when the same get by a meta command or
+    /// a binary frame takes more than 1.1 times the classic one's
     #[arg(long, value_name = "A,B,C,D", num_args = 0..=1, require_equals = true, default_missing_value = "1200,650,850,400", value_delimiter = ',')]
     limit: Option<Vec<f64>>,
     /// Count instructions only
@@ -70,35 +71,64 @@ struct Way {
     name: &'static str,
     mix: Mix,
     depth: usize,
-    keys_per_get: usize,
+    asking: Asking,
+    limit: Limit,
 }
 
-const WAYS: [Way; 4] = [
-    Way {
-        name: "get alone",
-        mix: Mix::GETS,
-        depth: 1,
-        keys_per_get: 1,
-    },
-    Way {
-        name: "get 16 deep",
-        mix: Mix::GETS,
-        depth: 16,
-        keys_per_get: 1,
-    },
-    Way {
-        name: "set 16 deep",
-        mix: Mix::SETS,
-        depth: 16,
-        keys_per_get: 1,
-    },
-    Way {
-        name: "key of 100 in a get",
-        mix: Mix::GETS,
-        depth: 1,
-        keys_per_get: 100,
-    },
+/// What a way's cost is held to.
+enum Limit {
+    /// The next of the figures of `--limit`.
+    Figure,
+    /// [`LONE_GET_MOST`] times that of a classic get, counted in the same run.
+    TimesGet,
+    /// Nothing: it is shown beside the others.
+    None,
+}
+
+const WAYS: [Way; 7] = [
+    Way::figure("get alone", Mix::GETS, 1, 1),
+    Way::figure("get 16 deep", Mix::GETS, 16, 1),
+    Way::figure("set 16 deep", Mix::SETS, 16, 1),
+    Way::figure("key of 100 in a get", Mix::GETS, 1, 100),
+    Way::lone("mg v alone", Asking::Meta("v"), Limit::TimesGet),
+    Way::lone("mg v f t alone", Asking::Meta("v f t"), Limit::None),
+    Way::lone("getk alone", Asking::Getk, Limit::TimesGet),
 ];
+
+impl Way {
+    /// Whose figure is among those of `--limit`.
+    const fn figure(name: &'static str, mix: Mix, depth: usize, keys: usize) -> Self {
+        Self {
+            name,
+            mix,
+            depth,
+            asking: Asking::Get(keys),
+            limit: Limit::Figure,
+        }
+    }
+
+    /// A get of one key, alone on its connection, in another protocol.
+    const fn lone(name: &'static str, asking: Asking, limit: Limit) -> Self {
+        Self {
+            name,
+            mix: Mix::GETS,
+            depth: 1,
+            asking,
+            limit,
+        }
+    }
+
+    /// Whether a server can be asked so. The floor, of whose replies only the shape is looked at, knows classic lines.
+    fn suits(&self, spec: &Spec) -> bool {
+        spec.check == Check::Full || matches!(self.asking, Asking::Get(_))
+    }
+}
+
+/// How many figures `--limit` has.
+const FIGURES: usize = 4;
+
+/// How much more than a classic get's a get in another protocol may take.
+const LONE_GET_MOST: f64 = 1.1;
 
 /// Calls of each kind that a turn may take, with room for a timer that fires now and then.
 const CALLS_MAX: f64 = 1.02;
@@ -107,8 +137,8 @@ const CALLS_MAX: f64 = 1.02;
 #[derive(Serialize)]
 struct Figures {
     server: String,
-    /// In the order of `WAYS`.
-    instructions: Vec<f64>,
+    /// In the order of `WAYS`; none where the server does not know such a request.
+    instructions: Vec<Option<f64>>,
     /// Of a get alone.
     calls: Option<Calls>,
 }
@@ -118,9 +148,9 @@ pub(crate) fn run(args: &InstructionsArgs) -> Result<()> {
     if args
         .limit
         .as_ref()
-        .is_some_and(|limit| limit.len() != WAYS.len())
+        .is_some_and(|limit| limit.len() != FIGURES)
     {
-        bail!("--limit takes {} figures", WAYS.len());
+        bail!("--limit takes {FIGURES} figures");
     }
     let specs = specs(args)?;
     println!(
@@ -133,7 +163,11 @@ pub(crate) fn run(args: &InstructionsArgs) -> Result<()> {
     for spec in &specs {
         let mut instructions = Vec::new();
         for way in &WAYS {
-            instructions.push(instructions_of(args, spec, way)?);
+            let counted = match way.suits(spec) {
+                true => Some(instructions_of(args, spec, way)?),
+                false => None,
+            };
+            instructions.push(counted);
         }
         let calls = if args.no_syscalls {
             None
@@ -259,8 +293,8 @@ fn ask(args: &InstructionsArgs, way: &Way, server: &Server, check: Check, keys: 
             popularity: Popularity::Uniform,
         },
         mix: way.mix,
-        keys_per_get: way.keys_per_get,
-        until: Until::Requests(keys / way.keys_per_get as u64),
+        asking: way.asking,
+        until: Until::Requests(keys / way.asking.keys() as u64),
         seed: 1,
         progress: Progress::Quiet,
     }
@@ -278,12 +312,11 @@ fn table(all: &[Figures]) -> Table {
     );
     for figures in all {
         let mut cells = vec![figures.server.clone()];
-        cells.extend(
-            figures
-                .instructions
-                .iter()
-                .map(|count| grouped(count.round() as u64)),
-        );
+        let counts = figures.instructions.iter();
+        cells.extend(counts.map(|count| match count {
+            Some(count) => grouped(count.round() as u64),
+            None => String::new(),
+        }));
         match &figures.calls {
             Some(calls) => cells.extend(calls.each().map(|(_, count)| format!("{count:.2}"))),
             None => cells.extend(calls.map(|_| "".to_owned())),
@@ -296,10 +329,19 @@ fn table(all: &[Figures]) -> Table {
 /// One sentence for each figure that is too high.
 fn hold_to(limit: &[f64], ours: &Figures) -> Result<()> {
     let mut over = Vec::new();
-    for ((way, count), limit) in WAYS.iter().zip(&ours.instructions).zip(limit) {
-        if count > limit {
+    let mut figures = limit.iter();
+    let most_of_get = ours.instructions[0].map(|count| count * LONE_GET_MOST);
+    for (way, count) in WAYS.iter().zip(&ours.instructions) {
+        let limit = match way.limit {
+            Limit::Figure => figures.next().copied(),
+            Limit::TimesGet => most_of_get,
+            Limit::None => None,
+        };
+        if let (Some(count), Some(limit)) = (count, limit)
+            && *count > limit
+        {
             over.push(format!(
-                "{}: {count:.0} instructions, the limit is {limit}",
+                "{}: {count:.0} instructions, the limit is {limit:.0}",
                 way.name
             ));
         }
@@ -335,24 +377,25 @@ mod tests {
             wait: 2.0,
             other: 5.0,
         };
-        let figures = |instructions| Figures {
+        let figures = |instructions: [f64; 7]| Figures {
             server: "larderd".into(),
-            instructions,
+            instructions: instructions.map(Some).to_vec(),
             calls: Some(calls),
         };
         let limit = [1200.0, 650.0, 850.0, 400.0];
-        let error = hold_to(&limit, &figures(vec![1200.0, 700.0, 1.0, 1.0]))
-            .unwrap_err()
-            .to_string();
+        let counts = [1200.0, 700.0, 1.0, 1.0, 1319.0, 9999.0, 1321.0];
+        let error = hold_to(&limit, &figures(counts)).unwrap_err().to_string();
         assert!(
             error.contains("get 16 deep: 700")
                 && error.contains("wait calls")
-                && !error.contains("alone"),
+                && error.contains("getk alone: 1321 instructions, the limit is 1320")
+                && !error.contains("get alone")
+                && !error.contains("mg"),
             "{error}"
         );
         let fine = Figures {
             calls: None,
-            ..figures(vec![1.0; 4])
+            ..figures([1.0; 7])
         };
         assert!(hold_to(&limit, &fine).is_ok());
     }

@@ -13,7 +13,7 @@ use crate::numbers::{counted, grouped, seconds, write_json};
 use crate::replies::Check;
 use crate::server::proc;
 use crate::table::Table;
-use crate::workload::{Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
+use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
 /// Options of `load`
 #[derive(clap::Args, Debug)]
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
             popularity: args.popularity,
         },
         mix: args.mix,
-        keys_per_get: args.keys_per_get as usize,
+        asking: Asking::Get(args.keys_per_get as usize),
         until: args.requests.map_or(
             Until::Elapsed(Duration::from_secs_f64(args.seconds)),
             Until::Requests,

@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::cores;
 use crate::endpoint::Endpoint;
 use crate::replies::Check;
-use crate::workload::{Data, Mix, Picks, Requests};
+use crate::workload::{Asking, Data, Mix, Picks, Requests};
 
 /// When a run ends, unless its keys are exhausted before.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +77,7 @@ pub(crate) struct Run<'a> {
     pub(crate) data: &'a Data,
     pub(crate) picks: Picks,
     pub(crate) mix: Mix,
-    pub(crate) keys_per_get: usize,
+    pub(crate) asking: Asking,
     pub(crate) until: Until,
     pub(crate) seed: u64,
     pub(crate) progress: Progress,
@@ -103,7 +103,7 @@ impl Run<'_> {
             data,
             picks: Picks::InOrder(0..keys),
             mix: Mix::SETS,
-            keys_per_get: 1,
+            asking: Asking::Get(1),
             until: Until::Exhausted,
             seed: 0,
             progress: Progress::Quiet,
@@ -159,7 +159,7 @@ impl Run<'_> {
         let requests = Requests::new(
             self.picks.part(index, threads),
             self.mix,
-            self.keys_per_get,
+            self.asking,
             seed,
             limit,
         );

@@ -4,6 +4,7 @@
 //! drawn from the id, and the value's bytes are drawn from id and length. So whoever reads a value back can check
 //! every byte of it without having kept anything, and every server is given the same data.
 
+mod asking;
 mod data;
 mod mix;
 mod normal;
@@ -12,6 +13,7 @@ mod random;
 mod requests;
 mod sizes;
 
+pub(crate) use asking::Asking;
 pub(crate) use data::{Data, KeyNames, value_matches};
 pub(crate) use mix::Mix;
 pub(crate) use popularity::Popularity;

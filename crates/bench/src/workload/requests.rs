@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::asking::Asking;
 use super::data::Data;
 use super::mix::Mix;
 use super::popularity::{Popularity, Zipf};
@@ -67,7 +68,7 @@ impl Picker {
 pub(crate) struct Requests {
     picker: Picker,
     mix: Mix,
-    keys_per_get: usize,
+    asking: Asking,
     random: Random,
     /// How many are still to be sent; never reached when time is what ends the run.
     left: u64,
@@ -77,14 +78,14 @@ impl Requests {
     pub(crate) fn new(
         picks: Picks,
         mix: Mix,
-        keys_per_get: usize,
+        asking: Asking,
         seed: u64,
         limit: Option<u64>,
     ) -> Self {
         Self {
             picker: Picker::new(picks),
             mix,
-            keys_per_get,
+            asking,
             random: Random::new(seed),
             left: limit.unwrap_or(u64::MAX),
         }
@@ -119,25 +120,12 @@ impl Requests {
             data.write_set(id, out);
             expected.push_set(sent_ns);
         } else {
-            self.write_get(id, data, out, expected);
-            expected.push_get(sent_ns);
+            let (picker, random) = (&mut self.picker, &mut self.random);
+            let more = (1..self.asking.keys()).map_while(|_| picker.pick(random));
+            let ids = std::iter::once(id).chain(more);
+            self.asking.write(ids, data, sent_ns, out, expected);
         }
         true
-    }
-
-    fn write_get(&mut self, first: u64, data: &Data, out: &mut Vec<u8>, expected: &mut Expected) {
-        out.extend_from_slice(b"get ");
-        data.write_key(first, out);
-        expected.push_key(first);
-        for _ in 1..self.keys_per_get {
-            let Some(id) = self.picker.pick(&mut self.random) else {
-                break;
-            };
-            out.push(b' ');
-            data.write_key(id, out);
-            expected.push_key(id);
-        }
-        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -166,11 +154,31 @@ mod tests {
             keys: KeyNames::Padded(3),
             sizes: ValueSizes::Fixed(1),
         };
-        let mut requests = Requests::new(Picks::InOrder(0..5), Mix::GETS, 2, 1, None);
+        let mut requests = Requests::new(Picks::InOrder(0..5), Mix::GETS, Asking::Get(2), 1, None);
         let (mut out, mut expected) = (Vec::new(), Expected::default());
         while requests.next(&data, 0, &mut out, &mut expected) {}
         assert_eq!(out, b"get k00 k01\r\nget k02 k03\r\nget k04\r\n");
         assert_eq!(expected.len(), 3);
         assert!(requests.are_over());
+    }
+
+    #[test]
+    fn gets_in_other_protocols() {
+        let data = Data {
+            keys: KeyNames::Padded(3),
+            sizes: ValueSizes::Fixed(1),
+        };
+        let mut frame = b"\x80\x0c\0\x03\0\0\0\0\0\0\0\x03".to_vec();
+        frame.extend([0; 12]);
+        frame.extend(b"k07");
+        for (asking, bytes) in [
+            (Asking::Meta("v f t"), &b"mg k07 v f t\r\n"[..]),
+            (Asking::Getk, &frame),
+        ] {
+            let mut requests = Requests::new(Picks::InOrder(7..8), Mix::GETS, asking, 1, None);
+            let (mut out, mut expected) = (Vec::new(), Expected::default());
+            assert!(requests.next(&data, 0, &mut out, &mut expected));
+            assert_eq!((&out[..], expected.len()), (bytes, 1));
+        }
     }
 }

@@ -5,11 +5,16 @@
 //! the value. A value that is wrong, an error line and a miss are told to the observer and the run goes on; a reply that
 //! cannot belong to the request ends it, since nothing behind it can be trusted.
 
+mod lone;
+
 use std::collections::VecDeque;
 
 use anyhow::{Result, bail};
 
+use self::lone::Lone;
 use crate::workload::{Data, value_matches};
+
+pub(crate) use self::lone::Form;
 
 /// How closely replies are looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +51,8 @@ struct Pending {
     sent_ns: u64,
     /// Keys of a get not yet answered.
     keys: usize,
+    /// How a get is answered that is no classic one.
+    form: Option<Form>,
 }
 
 /// The requests of one connection that wait for their replies.
@@ -69,13 +76,23 @@ impl Expected {
         self.keys_pushed += 1;
     }
 
-    /// A get of the keys pushed since the last.
+    /// A classic get of the keys pushed since the last.
     pub(crate) fn push_get(&mut self, sent_ns: u64) {
+        self.push_fetch(sent_ns, None);
+    }
+
+    /// A get of the one key pushed since the last, in another protocol.
+    pub(crate) fn push_lone_get(&mut self, sent_ns: u64, form: Form) {
+        self.push_fetch(sent_ns, Some(form));
+    }
+
+    fn push_fetch(&mut self, sent_ns: u64, form: Option<Form>) {
         let keys = std::mem::take(&mut self.keys_pushed);
         self.requests.push_back(Pending {
             verb: Verb::Get,
             sent_ns,
             keys,
+            form,
         });
     }
 
@@ -84,6 +101,7 @@ impl Expected {
             verb: Verb::Set,
             sent_ns,
             keys: 0,
+            form: None,
         });
     }
 
@@ -107,6 +125,9 @@ impl Expected {
         let mut taken = 0;
         while taken < input.len() {
             let step = match self.requests.front() {
+                Some(Pending {
+                    form: Some(form), ..
+                }) => self.take_of_lone(*form, data, &input[taken..], observer)?,
                 Some(Pending {
                     verb: Verb::Get, ..
                 }) => self.take_of_get(data, check, &input[taken..], observer)?,
@@ -181,7 +202,7 @@ impl Expected {
         }
         if let Some(id) = self.pop_id() {
             if check == Check::Full && !value_matches(id, value) {
-                observer.fault(format!("the value of item {id} has {length} bytes, as it should, but not the ones that were stored"));
+                observer.fault(wrong_bytes(id, length));
             }
             observer.key(id, true);
         }
@@ -242,6 +263,42 @@ impl Expected {
         );
     }
 
+    /// The whole reply to a get of one key that is no classic one.
+    fn take_of_lone(
+        &mut self,
+        form: Form,
+        data: &Data,
+        input: &[u8],
+        observer: &mut impl Observer,
+    ) -> Result<Option<usize>> {
+        let Some((lone, taken)) = form.take(input)? else {
+            return Ok(None);
+        };
+        let value = match lone {
+            Lone::Hit(value) => value,
+            // Whoever finishes it says that the key was not there.
+            Lone::Miss => {
+                self.finish(observer);
+                return Ok(Some(taken));
+            }
+            Lone::Line(line) => return self.take_error(line, observer),
+        };
+        if let Some(id) = self.pop_id() {
+            let right = data.value_length(id);
+            if value.len() != right {
+                observer.fault(format!(
+                    "the value of item {id} has {} bytes instead of {right}",
+                    value.len()
+                ));
+            } else if !value_matches(id, value) {
+                observer.fault(wrong_bytes(id, right));
+            }
+            observer.key(id, true);
+        }
+        self.finish(observer);
+        Ok(Some(taken))
+    }
+
     fn take_of_set(&mut self, input: &[u8], observer: &mut impl Observer) -> Result<Option<usize>> {
         if input.starts_with(b"STORED\r\n") {
             self.finish(observer);
@@ -298,6 +355,12 @@ impl Expected {
             observer.request(request.verb, request.sent_ns);
         }
     }
+}
+
+fn wrong_bytes(id: u64, length: usize) -> String {
+    format!(
+        "the value of item {id} has {length} bytes, as it should, but not the ones that were stored"
+    )
 }
 
 /// The first line without its end, if it is there.
@@ -435,6 +498,68 @@ mod tests {
             "{}",
             heard.faults[1]
         );
+    }
+
+    #[test]
+    fn meta_and_binary_replies_are_judged_as_well() {
+        let mut set = Vec::new();
+        data().write_set(1, &mut set);
+        let block = &set[set.len() - 11..];
+        let frame = |status: u8, body: &[u8]| {
+            let mut frame = vec![
+                0x81,
+                0x0c,
+                0,
+                4,
+                if status == 0 { 4 } else { 0 },
+                0,
+                0,
+                status,
+            ];
+            frame.extend((body.len() as u32).to_be_bytes());
+            frame.extend([0; 12]);
+            [&frame, body].concat()
+        };
+        let hit = [b"\0\0\0\0k001", &block[..9]].concat();
+        for (form, input) in [
+            (
+                Form::Meta,
+                [b"VA 9 f0 t-1\r\n", block, b"EN\r\nVA 2\r\nab\r\n"].concat(),
+            ),
+            (
+                Form::Frame,
+                [
+                    frame(0, &hit),
+                    frame(1, b"k002"),
+                    frame(0, b"\0\0\0\0k003ab"),
+                ]
+                .concat(),
+            ),
+        ] {
+            for step in [1, 5, input.len()] {
+                let (mut expected, mut heard) = (Expected::default(), Heard::default());
+                for id in 1..4 {
+                    expected.push_key(id);
+                    expected.push_lone_get(0, form);
+                }
+                let mut buffer = Vec::new();
+                for piece in input.chunks(step) {
+                    buffer.extend_from_slice(piece);
+                    let taken = expected
+                        .take(&data(), Check::Full, &buffer, &mut heard)
+                        .unwrap();
+                    buffer.drain(..taken);
+                }
+                assert!(buffer.is_empty() && expected.is_empty());
+                assert_eq!((heard.hits, heard.misses), (vec![1, 3], vec![2]));
+                assert_eq!(heard.requests, 3);
+                assert!(
+                    matches!(&heard.faults[..], [one] if one.contains("2 bytes instead of 9")),
+                    "{:?}",
+                    heard.faults
+                );
+            }
+        }
     }
 
     #[test]
