@@ -69,13 +69,28 @@ pub(crate) async fn run(args: &RingArgs) -> Result<()> {
 
 /// The list with some nodes gone and some more at its end.
 fn changed(nodes: &[NodeSpec], add: &[NodeSpec], remove: &[String]) -> Result<Vec<NodeSpec>> {
+    let mut changed = nodes.to_vec();
     for name in remove {
-        if !nodes.iter().any(|node| node.label() == *name) {
-            bail!("no node is called `{name}`, so it cannot be removed");
+        let before = changed.len();
+        changed.retain(|node| !is_called(node, name));
+        if changed.len() == before {
+            let names: Vec<String> = nodes.iter().map(NodeSpec::label).collect();
+            let names = names.join(", ");
+            bail!("no node is called `{name}`, so it cannot be removed: there are {names}");
         }
     }
-    let stays = nodes.iter().filter(|node| !remove.contains(&node.label()));
-    Ok(stays.chain(add).cloned().collect())
+    changed.extend_from_slice(add);
+    Ok(changed)
+}
+
+/// Whether a node is meant by its name, or, having none, by its address in any way of writing it.
+fn is_called(node: &NodeSpec, name: &str) -> bool {
+    let label = node.label();
+    let is_address = || {
+        name.parse()
+            .is_ok_and(|spec: NodeSpec| spec.label() == label)
+    };
+    label == name || is_address()
 }
 
 /// Gives every line of stdin, without its newline, to `answer`.

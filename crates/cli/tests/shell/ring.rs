@@ -123,6 +123,18 @@ fn what_a_change_moves() {
 }
 
 #[test]
+fn a_node_is_removed_by_its_address_as_it_was_written() {
+    let nodes = ["ring", "--node", "a", "--node", "b"];
+    for name in ["b", "b:11211"] {
+        let out = larder(
+            &[&nodes[..], &["--moved", "--remove", name]].concat(),
+            b"k\n",
+        );
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let refused = |more: &[&str], code: i32, word: &str| {
         let out = ring(more, b"k\n");
@@ -138,6 +150,11 @@ fn what_is_wrong_is_said() {
     refused(&["--node", "d;name=c"], 1, "`c` is listed twice");
     refused(&["--moved"], 2, "required");
     refused(&["--moved", "--remove", "d"], 1, "no node is called `d`");
+    refused(
+        &["--moved", "--remove", "d"],
+        1,
+        "there are 10.0.0.1:11311,",
+    );
     let out = larder(&["ring"], b"");
     assert_eq!(out.status.code(), Some(2));
     assert!(text(&out.stderr).contains("--node"));
