@@ -58,7 +58,8 @@ pub enum Distribution {
     /// twemproxy's `distribution: ketama`; its default hash is `fnv1a_64`. With `md5` this is the common ring; with
     /// `crc` (its `crc32`) every key lives on one node.
     TwemproxyKetama(KeyHash),
-    /// twemproxy's `distribution: modula`. Unlike libmemcached's it counts weights.
+    /// twemproxy's `distribution: modula`. Unlike libmemcached's it counts weights, and goes by the order of the nodes'
+    /// names, whatever the order of the list: shorter ones first.
     TwemproxyModula(KeyHash),
     /// npm memcached's default: the common ring in 64-bit arithmetic, which loses points with 7, 14, 28, 49, 56 and 98
     /// equal nodes.

@@ -2,6 +2,7 @@
 //!
 //! All of them move most keys when a node other than the last is removed: keep its place, and give it another address.
 
+use super::continuum::PointName;
 use crate::node::{Address, NodeSpec};
 
 /// Places in a list, shared out by remainder.
@@ -11,16 +12,38 @@ pub(super) struct Remainder {
     ends: Vec<(usize, u64)>,
 }
 
-impl Remainder {
-    /// The nodes in order, or sorted by host and port; each at one place, or at as many as its weight says.
-    pub(super) fn new(nodes: &[NodeSpec], is_sorted: bool, is_weighted: bool) -> Self {
+/// Which place is whose.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// As in the list.
+    Listed,
+    /// By host and port.
+    Address,
+    /// By twemproxy's name of the node, the shorter one first; the list's order does not matter to it.
+    Twemproxy,
+}
+
+impl Order {
+    fn of(self, nodes: &[NodeSpec]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..nodes.len()).collect();
-        if is_sorted {
-            order.sort_by_key(|index| match nodes[*index].address() {
+        match self {
+            Self::Listed => {}
+            Self::Address => order.sort_by_key(|index| match nodes[*index].address() {
                 Address::Tcp { host, port } => (host.clone(), *port),
                 Address::Unix(path) => (path.clone(), 0),
-            });
+            }),
+            Self::Twemproxy => order.sort_by_key(|index| {
+                let name = PointName::Twemproxy.of(&nodes[*index]);
+                (name.len(), name)
+            }),
         }
+        order
+    }
+}
+
+impl Remainder {
+    /// The nodes in this order, each at one place, or at as many as its weight says.
+    pub(super) fn new(nodes: &[NodeSpec], order: Order, is_weighted: bool) -> Self {
         let mut sum = 0;
         let end = |index: usize| {
             sum += if is_weighted {
@@ -31,7 +54,7 @@ impl Remainder {
             (index, sum)
         };
         Self {
-            ends: order.into_iter().map(end).collect(),
+            ends: order.of(nodes).into_iter().map(end).collect(),
         }
     }
 
@@ -149,4 +172,32 @@ pub(super) fn mcrouter_part(key: &[u8]) -> &[u8] {
     let key = behind_prefix().unwrap_or(key);
     let stop = key.windows(3).position(|three| three == b"|#|");
     stop.map_or(key, |stop| &key[..stop])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As nutcracker 0.5.0 shares keys over these servers, written in any order.
+    #[test]
+    fn twemproxy_goes_by_names() {
+        for (listed, expected) in [
+            (&["h;name=b", "h;name=aa", "h;name=c"], ["b", "c", "aa"]),
+            (&["h;name=B", "h;name=a", "h;name=C"], ["B", "C", "a"]),
+            (
+                &["10.0.0.10:1", "10.0.0.9:1", "10.0.0.100:1"],
+                ["10.0.0.9:1", "10.0.0.10:1", "10.0.0.100:1"],
+            ),
+            // The port that every memcached has is no part of the name.
+            (
+                &["127.8.8.2:9999", "127.8.8.1:11211", "h:11211"],
+                ["h:11211", "127.8.8.1:11211", "127.8.8.2:9999"],
+            ),
+        ] {
+            let nodes = listed.map(|node| node.parse::<NodeSpec>().expect("a node"));
+            let order = Order::Twemproxy.of(&nodes);
+            let names: Vec<String> = order.into_iter().map(|i| nodes[i].label()).collect();
+            assert_eq!(names, expected);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::RingError;
 use super::continuum::{Continuum, Layout, Next, PointName, Points, Rounds};
 use super::distribution::Distribution;
 use super::hash::{KeyHash, java, md5_word};
-use super::position::{self, Remainder};
+use super::position::{self, Order, Remainder};
 use super::rendezvous::{Rendezvous, Score};
 use crate::node::NodeSpec;
 
@@ -75,8 +75,12 @@ impl Rule {
             return Ok(Self::Circle(Continuum::new(layout, nodes)?, keys));
         }
         if let Some((keys, is_weighted)) = remainder(distribution) {
-            let is_sorted = matches!(distribution, Distribution::LibmemcachedModulaSorted(_));
-            let places = Remainder::new(nodes, is_sorted, is_weighted);
+            let order = match distribution {
+                Distribution::LibmemcachedModulaSorted(_) => Order::Address,
+                Distribution::TwemproxyModula(_) => Order::Twemproxy,
+                _ => Order::Listed,
+            };
+            let places = Remainder::new(nodes, order, is_weighted);
             return Ok(Self::Remainder(places, keys));
         }
         let score = match distribution {
