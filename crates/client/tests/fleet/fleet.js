@@ -1,9 +1,10 @@
-// npm memcached's part of the fleet: fleet.js write|read FILE HOST:PORT:WEIGHT ...
+// npm memcached's part of the fleet: fleet.js write|read FILE RULE HOST:PORT:WEIGHT ...
 const { readFileSync } = require('fs');
 
 const Memcached = require('memcached');
 
-const [verb, file, ...servers] = process.argv.slice(2);
+// The rule is its own, ketama.
+const [verb, file, , ...servers] = process.argv.slice(2);
 const weights = {};
 for (const server of servers) {
   const [host, port, weight] = server.split(':');

@@ -1,14 +1,18 @@
 <?php
-// php-memcached's part of the fleet: fleet.php write|read FILE HOST:PORT:WEIGHT ...
+// php-memcached's part of the fleet: fleet.php write|read FILE RULE HOST:PORT:WEIGHT ...
 
-[, $verb, $file] = $argv;
+[, $verb, $file, $rule] = $argv;
 $m = new Memcached();
 $m->setOptions([
-    Memcached::OPT_LIBKETAMA_COMPATIBLE => true,
     Memcached::OPT_CONNECT_TIMEOUT => 20000,
     Memcached::OPT_POLL_TIMEOUT => 20000,
 ]);
-foreach (array_slice($argv, 3) as $server) {
+$m->setOptions([
+    'default' => [],
+    'consistent' => [Memcached::OPT_DISTRIBUTION => Memcached::DISTRIBUTION_CONSISTENT],
+    'libketama' => [Memcached::OPT_LIBKETAMA_COMPATIBLE => true],
+][$rule]);
+foreach (array_slice($argv, 4) as $server) {
     [$host, $port, $weight] = explode(':', $server);
     $m->addServer($host, (int) $port, (int) $weight);
 }

@@ -1,10 +1,10 @@
-"""nutcracker's part of the fleet, asked by pymemcache: fleet_nutcracker.py write|read FILE SOCKET"""
+"""nutcracker's part of the fleet, asked by pymemcache: fleet_nutcracker.py write|read FILE RULE SOCKET"""
 import sys
 
 from pymemcache.client.base import Client
 
-verb, file, socket = sys.argv[1:]
-client = Client(socket, timeout=20, allow_unicode_keys=True)
+verb, file, _, socket = sys.argv[1:]
+client = Client(socket, timeout=20)
 
 with open(file, "rb") as lines:
     items = [line.rstrip(b"\n").split(b"\t") for line in lines]

@@ -1,13 +1,13 @@
-"""pylibmc's part of the fleet: fleet_pylibmc.py write|read FILE HOST:PORT:WEIGHT ..."""
+"""pylibmc's part of the fleet: fleet_pylibmc.py write|read FILE RULE HOST:PORT:WEIGHT ..."""
 import sys
 
 import pylibmc
 
-verb, file, *servers = sys.argv[1:]
-client = pylibmc.Client(
-    servers,
-    behaviors={"ketama_weighted": True, "connect_timeout": 20000, "_poll_timeout": 20000},
-)
+verb, file, rule, *servers = sys.argv[1:]
+behaviors = {"connect_timeout": 20000, "_poll_timeout": 20000}
+if rule != "default":
+    behaviors[rule] = True
+client = pylibmc.Client(servers, behaviors=behaviors)
 
 with open(file, "rb") as lines:
     items = [line.rstrip(b"\n").split(b"\t") for line in lines]

@@ -1,4 +1,4 @@
-//! nutcracker (twemproxy) in front of the nodes, on the common ring.
+//! nutcracker (twemproxy) in front of the nodes.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use larder_client::NodeSpec;
 use tempfile::TempDir;
 
+use crate::pool::Pool;
 use crate::server::PATIENCE;
-use crate::words;
 
 pub(crate) struct Nutcracker {
     folder: TempDir,
@@ -19,20 +18,21 @@ pub(crate) struct Nutcracker {
 }
 
 impl Nutcracker {
-    pub(crate) fn before(nodes: &[NodeSpec]) -> Self {
+    /// One that spreads keys by this rule: a distribution and a hash.
+    pub(crate) fn before(pool: &Pool, rule: &str) -> Self {
+        let (distribution, hash) = rule.split_once(' ').expect("two words");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
-        // Its own hash would be another: fnv1a_64.
-        let mut pool = format!(
-            "pool:\n  listen: {}\n  hash: md5\n  distribution: ketama\n  timeout: {}\n  servers:\n",
+        let mut settings = format!(
+            "pool:\n  listen: {}\n  hash: {hash}\n  distribution: {distribution}\n  timeout: {}\n  servers:\n",
             path.join("socket").display(),
             PATIENCE.as_millis()
         );
-        for node in nodes {
-            pool += &format!("    - {}\n", words(node).join(":"));
+        for node in pool.words() {
+            settings += &format!("    - {node}\n");
         }
         let file = path.join("nutcracker.yml");
-        fs::write(&file, pool).expect("a configuration file");
+        fs::write(&file, settings).expect("a configuration file");
         let (addr, port) = address_of_its_own();
         let child = Command::new("/usr/sbin/nutcracker")
             .arg("-c")
