@@ -69,6 +69,10 @@ pub const READ_MAX: usize = 1 << 20;
 /// Most keys of which a node remembers that a write has no known end. Beyond them the node is flushed.
 pub const JOURNAL_KEYS_MAX: usize = 65_536;
 
+/// Nodes that have left the list, the latest ones, of which the keys in doubt are remembered, should they come back.
+/// Those that left before them are flushed when they do.
+pub const RETIRED_JOURNALS_MAX: usize = 64;
+
 /// Most commands of one request; more are several requests, side by side.
 pub const COMMANDS_MAX: usize = 1000;
 

@@ -41,6 +41,8 @@ pub(crate) struct LiveNode {
     permits: Arc<Semaphore>,
     opaque: AtomicU32,
     is_kept: AtomicBool,
+    /// It is in no list any more: nothing is done for it in the background.
+    is_retired: AtomicBool,
     wake: Arc<Notify>,
 }
 
@@ -76,6 +78,7 @@ impl LiveNode {
             permits: Arc::new(Semaphore::new(settings.in_flight_max)),
             opaque: AtomicU32::new(0),
             is_kept: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
             wake,
             settings,
             gutter,
@@ -89,6 +92,29 @@ impl LiveNode {
     /// How many requests wait for replies.
     pub(crate) fn in_flight(&self) -> usize {
         self.settings.in_flight_max - self.permits.available_permits()
+    }
+
+    /// Whether a key is in doubt, or may come to be by what is under way.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        !self.journal.is_empty() || self.in_flight() > 0
+    }
+
+    /// It has left the list. Connections end with the replies that are due; `remembers` says whether the keys in doubt
+    /// are still told apart.
+    pub(crate) fn retire(&self, remembers: bool) {
+        if !self.is_retired.swap(true, Ordering::Relaxed) {
+            self.slots.iter().for_each(Slot::leave);
+        }
+        if !remembers {
+            self.journal.shrink();
+        }
+    }
+
+    /// It is in the list, perhaps again.
+    pub(crate) fn serve(&self) {
+        if self.is_retired.swap(false, Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
     }
 
     /// Puts a key in doubt.
@@ -127,6 +153,7 @@ impl LiveNode {
         self: &Arc<Self>,
         commands: Vec<Command>,
     ) -> Vec<Result<Answer, Error>> {
+        self.keep();
         let is_down = !self.health().admits();
         let is_in_doubt: Vec<bool> = commands
             .iter()

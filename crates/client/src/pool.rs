@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::gutter::Gutter;
 use crate::join::join_all;
+use crate::limits::{NODES_MAX, RETIRED_JOURNALS_MAX};
 use crate::live::LiveNode;
 use crate::node::NodeSpec;
 use crate::ring::{Ring, RingError, Routing};
@@ -15,12 +16,15 @@ use crate::wire::{Answer, Command};
 pub(crate) struct Pool {
     pub(crate) ring: Ring,
     pub(crate) nodes: Vec<Arc<LiveNode>>,
+    /// Nodes that have left, the latest first, for as long as something on them may be in doubt: one that comes back
+    /// has kept its memory, and must not give out what was written elsewhere since.
+    retired: Vec<Arc<LiveNode>>,
     gutter: Option<Arc<Gutter>>,
 }
 
 impl Pool {
-    /// The pool of `specs`. A node that was in `before` under the same name and address keeps its connections, its
-    /// health and its keys in doubt.
+    /// The pool of `specs`. A node that was in `before`, or had left it, under the same name and address keeps its
+    /// connections, its health and its keys in doubt.
     pub(crate) fn new(
         specs: &[NodeSpec],
         routing: &Routing,
@@ -29,23 +33,45 @@ impl Pool {
         before: Option<&Self>,
     ) -> Result<Self, RingError> {
         let ring = Ring::with_routing(routing, specs)?;
-        let kept = |spec: &NodeSpec| {
-            let nodes = &before?.nodes;
-            let is_same = |node: &&Arc<LiveNode>| {
-                *node.label == *spec.label() && node.spec.address() == spec.address()
-            };
-            nodes.iter().find(is_same).cloned()
-        };
+        let known: Vec<&Arc<LiveNode>> = before.map(Self::known).unwrap_or_default();
         let nodes = specs.iter().map(|spec| {
-            kept(spec).unwrap_or_else(|| {
-                LiveNode::new(spec.clone(), Arc::clone(settings), gutter.cloned())
-            })
+            let is_same = |node: &&&Arc<LiveNode>| node.spec.address() == spec.address();
+            let mut of_address = known.iter().filter(is_same);
+            if let Some(node) = of_address.clone().find(|node| *node.label == *spec.label()) {
+                node.serve();
+                return Arc::clone(node);
+            }
+            let node = LiveNode::new(spec.clone(), Arc::clone(settings), gutter.cloned());
+            // The same memory under another name.
+            if of_address.any(|node| node.is_in_doubt()) {
+                node.journal.distrust();
+            }
+            node
         });
+        let nodes: Vec<Arc<LiveNode>> = nodes.collect();
+        let has_left = |node: &&&Arc<LiveNode>| !nodes.iter().any(|stays| Arc::ptr_eq(stays, node));
+        let retired = known.iter().filter(has_left);
+        let retired: Vec<Arc<LiveNode>> = retired
+            .take(NODES_MAX)
+            .map(|node| Arc::clone(node))
+            .collect();
+        for (index, node) in retired.iter().enumerate() {
+            node.retire(index < RETIRED_JOURNALS_MAX);
+        }
         Ok(Self {
             ring,
-            nodes: nodes.collect(),
+            nodes,
+            retired,
             gutter: gutter.cloned(),
         })
+    }
+
+    /// The nodes of the list, and those that have left it and still matter: nobody but this pool may hold one that does
+    /// not, since its calls may yet fail.
+    fn known(&self) -> Vec<&Arc<LiveNode>> {
+        let matters = |node: &&Arc<LiveNode>| Arc::strong_count(node) > 1 || node.is_in_doubt();
+        let retired = self.retired.iter().filter(matters);
+        self.nodes.iter().chain(retired).collect()
     }
 
     pub(crate) fn node_for(&self, key: &[u8]) -> &Arc<LiveNode> {

@@ -33,6 +33,9 @@ pub enum BuildError {
     /// There is no such rule of distribution.
     #[error(transparent)]
     Distribution(#[from] DistributionError),
+    /// No server can know such a user: memcached reads the name up to the first blank.
+    #[error("the user's name is empty or has a blank in it")]
+    User,
     /// The nodes cannot be found.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
@@ -132,7 +135,8 @@ impl Builder {
         self
     }
 
-    /// A user and a password for every node.
+    /// A user and a password for every node, given as the first words on each connection: memcached's `-Y`. They go over
+    /// the wire as they are; use TLS.
     #[must_use]
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.settings.credentials = Some(Credentials {
@@ -206,6 +210,10 @@ impl Builder {
         self,
         lists: Option<watch::Receiver<NodeList>>,
     ) -> Result<Client, BuildError> {
+        let user = self.settings.credentials.as_ref().map(|known| &known.user);
+        if user.is_some_and(|user| user.is_empty() || user.contains(' ')) {
+            return Err(BuildError::User);
+        }
         let settings = Arc::new(self.settings);
         let routing = self
             .routing

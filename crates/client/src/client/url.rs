@@ -114,6 +114,8 @@ mod tests {
             ("memcache://h,,g", "no host"),
             ("memcache://u@h", "colon"),
             ("memcache://u%4:p@h", "hexadecimal"),
+            ("memcache://a%20b:p@h", "blank"),
+            ("memcache://:p@h", "empty"),
             ("memcache://h?dist=best", "best"),
             ("memcache://h?timeout_ms=0", "above 0"),
             ("memcache://h?colour=red", "not known"),

@@ -70,6 +70,16 @@ impl Journal {
         self.changed.notify_one();
     }
 
+    /// Puts every key in doubt, if any is, and no longer remembers which.
+    pub(crate) fn shrink(&self) {
+        self.change(|notes| {
+            if let Some(latest) = notes.keys.values().max().copied() {
+                notes.overflowed_at = Some(latest.max(notes.overflowed_at.unwrap_or(latest)));
+                notes.keys = HashMap::new();
+            }
+        });
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Acquire) == 0
     }

@@ -61,6 +61,9 @@ impl LiveNode {
     }
 
     fn next_work(&self) -> Work {
+        if self.is_retired.load(Ordering::Relaxed) {
+            return Work::Nothing;
+        }
         let health = self.health();
         if let Some(at) = health.probe_at() {
             return Work::Probe(at);

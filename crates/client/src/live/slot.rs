@@ -35,6 +35,15 @@ impl Slot {
         self.with(|place| *place = Place::Filled(conn));
     }
 
+    /// Lets go of the connection, which ends when what was asked is answered.
+    pub(super) fn leave(&self) {
+        self.with(|place| {
+            if matches!(place, Place::Filled(_)) {
+                *place = Place::Empty;
+            }
+        });
+    }
+
     /// Ends the connection, if there is one.
     pub(super) fn abort(&self, fault: &Fault) {
         let filled = self.with(|place| match std::mem::take(place) {

@@ -56,6 +56,40 @@ async fn a_call_sees_one_list() {
     sender.closed().await;
 }
 
+/// What a node kept of a key that was deleted while it did not answer is not read when it comes back to the list.
+#[tokio::test]
+async fn a_node_that_leaves_in_doubt_comes_back_in_doubt() {
+    for name in ["a", "b"] {
+        let servers = [(); 2].map(|()| Server::start(Kind::Larderd, &[]));
+        let first = named(&servers[0], "a");
+        let builder = Client::builder().nodes([first]).connect_timeout(PATIENCE);
+        let client = builder.timeout(Duration::from_secs(1)).build();
+        let client = client.expect("a client");
+        while client.set("k", "old", Ttl::Never).await.is_err() {}
+        servers[0].pause();
+        assert!(client.delete("k").await.is_err(), "it does not answer");
+        client.set_nodes(&[servers[1].node()]).expect("a list");
+        servers[0].resume();
+        client
+            .set_nodes(&[named(&servers[0], name)])
+            .expect("it is back");
+        let begun = Instant::now();
+        let found = loop {
+            assert!(begun.elapsed() < PATIENCE, "it serves again");
+            match client.get("k").await {
+                Ok(found) => break found,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(found, None, "deleted before it was served");
+    }
+}
+
+fn named(server: &Server, name: &str) -> NodeSpec {
+    let node = format!("{};name={name}", server.node());
+    node.parse().expect("a node")
+}
+
 #[tokio::test]
 async fn a_file_of_nodes_is_followed() {
     let servers = [(); 2].map(|()| Server::start(Kind::Larderd, &[]));
