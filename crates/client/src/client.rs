@@ -197,8 +197,8 @@ impl Client {
         key: impl AsRef<[u8]>,
         value: impl IntoBytes,
     ) -> Result<Stored, Error> {
-        let verb = storing(Mode::Append, value.into_bytes(), 0, Ttl::Never, None);
-        stored(self.ask(key, verb).await?)
+        self.put_beside(Mode::Append, key.as_ref(), value.into_bytes())
+            .await
     }
 
     /// Puts bytes before the value that is there, whose time to live stays what it was.
@@ -210,7 +210,16 @@ impl Client {
         key: impl AsRef<[u8]>,
         value: impl IntoBytes,
     ) -> Result<Stored, Error> {
-        let verb = storing(Mode::Prepend, value.into_bytes(), 0, Ttl::Never, None);
+        self.put_beside(Mode::Prepend, key.as_ref(), value.into_bytes())
+            .await
+    }
+
+    async fn put_beside(&self, mode: Mode, key: &[u8], value: Bytes) -> Result<Stored, Error> {
+        #[cfg(feature = "compression")]
+        if self.settings().pack_above.is_some() {
+            return Err(Error::Codec("put beside one that may be compressed".into()));
+        }
+        let verb = storing(mode, value, 0, Ttl::Never, None);
         stored(self.ask(key, verb).await?)
     }
 

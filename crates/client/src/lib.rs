@@ -61,6 +61,8 @@ mod live;
 mod many;
 mod node;
 mod observe;
+#[cfg(feature = "compression")]
+mod pack;
 mod patterns;
 mod pool;
 mod replicas;
@@ -82,6 +84,8 @@ pub use live::NodeState;
 pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};
 pub use observe::{CallOutcome, Observer};
+#[cfg(any(feature = "json", feature = "postcard"))]
+pub use patterns::Typed;
 pub use patterns::{Fetch, FetchError, Lock, Namespace, Session, SessionStore};
 pub use replicas::Replicas;
 pub use ring::{

@@ -131,11 +131,13 @@ impl LiveNode {
         commands: Vec<Command>,
     ) -> Vec<Result<Answer, Error>> {
         let started = Instant::now();
+        let commands = self.packed(commands);
         let verb = commands.first().map(|command| command.verb.name());
         let results = match self.journal.is_empty() {
             true => self.ask_trusted(commands).await,
             false => self.ask_unless_in_doubt(commands).await,
         };
+        let results = unpacked(results);
         if let (Some(observer), Some(verb)) = (&self.settings.observer, verb) {
             for result in &results {
                 let outcome = match result {
@@ -147,6 +149,22 @@ impl LiveNode {
             }
         }
         results
+    }
+
+    /// The commands with large values made smaller, if it was asked for.
+    #[cfg_attr(
+        not(feature = "compression"),
+        expect(clippy::unused_self, reason = "the settings say it")
+    )]
+    fn packed(&self, commands: Vec<Command>) -> Vec<Command> {
+        #[cfg(feature = "compression")]
+        if let Some(above) = self.settings.pack_above {
+            let mut commands = commands;
+            let each = commands.iter_mut();
+            each.for_each(|command| crate::pack::pack(command, above));
+            return commands;
+        }
+        commands
     }
 
     async fn ask_unless_in_doubt(
@@ -430,6 +448,16 @@ impl LiveNode {
     fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The answers with values as they were given.
+fn unpacked(results: Vec<Result<Answer, Error>>) -> Vec<Result<Answer, Error>> {
+    #[cfg(feature = "compression")]
+    let results = results.into_iter().map(|result| match result? {
+        Answer::Item(item) => crate::pack::unpack(item).map(Answer::Item),
+        answer => Ok(answer),
+    });
+    results.into_iter().collect()
 }
 
 impl Ask<'_> {

@@ -7,6 +7,8 @@ mod flight;
 mod lock;
 mod namespace;
 mod session;
+#[cfg(any(feature = "json", feature = "postcard"))]
+mod typed;
 mod write_through;
 
 pub use fetch::{Fetch, FetchError};
@@ -14,3 +16,5 @@ pub(crate) use flight::Flights;
 pub use lock::Lock;
 pub use namespace::Namespace;
 pub use session::{Session, SessionStore};
+#[cfg(any(feature = "json", feature = "postcard"))]
+pub use typed::Typed;

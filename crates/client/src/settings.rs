@@ -24,6 +24,9 @@ pub(crate) struct Settings {
     pub(crate) credentials: Option<Credentials>,
     /// Whether no server is asked for meta commands.
     pub(crate) is_classic: bool,
+    /// Longer values are packed.
+    #[cfg(feature = "compression")]
+    pub(crate) pack_above: Option<usize>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) retries: Budget,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -41,6 +44,8 @@ impl Settings {
             journal_keys_max: JOURNAL_KEYS_MAX,
             credentials: None,
             is_classic: false,
+            #[cfg(feature = "compression")]
+            pack_above: None,
             transport,
             retries: Budget::default(),
             observer: None,

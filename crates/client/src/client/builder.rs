@@ -154,6 +154,18 @@ impl Builder {
         self
     }
 
+    /// Values longer than `len` bytes are stored as an LZ4 block if that is shorter: those of every store but `append` and
+    /// `prepend`, which are refused then, since nothing can be put before or behind such a block. Clients of this crate
+    /// with this feature read them, whether they were told to compress or not; others see client flags of which the
+    /// upper half is 0x4c5a, and the block behind its unpacked length in four bytes, little-endian. Values whose own
+    /// flags need more than 16 bits stay as they are.
+    #[cfg(feature = "compression")]
+    #[must_use]
+    pub fn compress_above(mut self, len: usize) -> Self {
+        self.settings.pack_above = Some(len);
+        self
+    }
+
     /// TLS to every node that is not on a Unix socket. The connect timeout is for its handshake, too.
     #[cfg(feature = "tls")]
     #[must_use]

@@ -132,6 +132,26 @@ pub enum FetchError<E> {
     Cache(Error),
 }
 
+impl<E: Send + Sync + 'static> FetchError<E> {
+    /// For those who wait for the same load, whose loaders may have errors of other types.
+    fn tell(&self) -> Arc<dyn Any + Send + Sync> {
+        match self {
+            Self::Load(error) => Arc::clone(error) as _,
+            Self::Cache(error) => Arc::new(error.clone()),
+        }
+    }
+
+    fn told(error: Arc<dyn Any + Send + Sync>) -> Option<Self> {
+        match error.downcast::<E>() {
+            Ok(error) => Some(Self::Load(error)),
+            Err(error) => {
+                let error = error.downcast::<Error>().ok()?;
+                Some(Self::Cache(Error::clone(&error)))
+            }
+        }
+    }
+}
+
 /// What the cache had.
 enum Look {
     /// A value that is good, or "there is nothing".
@@ -198,6 +218,27 @@ impl Client {
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<V>, E>>,
     {
+        let load = || async {
+            let loaded = load().await;
+            let loaded = loaded.map_err(|error| FetchError::Load(Arc::new(error)))?;
+            Ok(loaded.map(IntoBytes::into_bytes))
+        };
+        self.fetch_flagged(key, how, None, load).await
+    }
+
+    /// As [`Self::fetch_option`]; with `flags`, a value under others is not taken from the cache, nor stored over.
+    pub(super) async fn fetch_flagged<E, F, L>(
+        &self,
+        key: impl AsRef<[u8]>,
+        how: &Fetch,
+        flags: Option<u32>,
+        load: F,
+    ) -> Result<Option<Bytes>, FetchError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<Bytes>, FetchError<E>>>,
+    {
         let key = Bytes::copy_from_slice(key.as_ref());
         check_key(&key).map_err(|fault| {
             FetchError::Cache(Error::BadKey {
@@ -205,12 +246,12 @@ impl Client {
                 fault,
             })
         })?;
-        let (pilot, claim, before) = match self.found_or_pilot(&key, how).await {
+        let (pilot, claim, before) = match self.found_or_pilot(&key, how, flags).await {
             Turn::Found(found) => return Ok(found),
-            Turn::Landed(Err(error)) => match error.downcast() {
-                Ok(error) => return Err(FetchError::Load(error)),
+            Turn::Landed(Err(error)) => match FetchError::told(error) {
+                Some(error) => return Err(error),
                 // Another loader of the same key, with errors of another type.
-                Err(_) => (None, Claim::Nothing, None),
+                None => (None, Claim::Nothing, None),
             },
             Turn::Landed(Ok(found)) => return Ok(found),
             Turn::Load(pilot, claim, before) => (Some(pilot), claim, before),
@@ -218,19 +259,18 @@ impl Client {
         let loaded = load().await;
         let found = match (loaded, before) {
             (Ok(loaded), _) => {
-                let loaded = loaded.map(IntoBytes::into_bytes);
-                self.keep_loaded(&key, how, claim, loaded.as_ref()).await;
+                let flags = flags.unwrap_or_default();
+                self.keep_loaded(&key, how, claim, loaded.as_ref(), flags)
+                    .await;
                 loaded
             }
             (Err(_), Some(before)) => Some(before),
             (Err(error), None) => {
                 self.give_up(&key, claim).await;
-                let error = Arc::new(error);
-                let told: Arc<dyn Any + Send + Sync> = Arc::clone(&error) as _;
                 if let Some(pilot) = pilot {
-                    pilot.land(Err(told));
+                    pilot.land(Err(error.tell()));
                 }
-                return Err(FetchError::Load(error));
+                return Err(error);
             }
         };
         if let Some(pilot) = pilot {
@@ -240,7 +280,7 @@ impl Client {
     }
 
     /// Asks the cache, and waits for others, until there is a value or this caller is to load.
-    async fn found_or_pilot(&self, key: &Bytes, how: &Fetch) -> Turn<'_> {
+    async fn found_or_pilot(&self, key: &Bytes, how: &Fetch, flags: Option<u32>) -> Turn<'_> {
         let deadline = Instant::now() + how.patience;
         let mut wait = WAIT_FIRST;
         loop {
@@ -248,7 +288,7 @@ impl Client {
                 return Turn::Landed(landed);
             }
             let is_late = Instant::now() >= deadline;
-            let (claim, before) = match self.look(key, how, is_late).await {
+            let (claim, before) = match self.look(key, how, flags, is_late).await {
                 Ok(Look::Found(found)) => return Turn::Found(found),
                 Ok(Look::Load(claim, before)) => (claim, before),
                 Ok(Look::Wait) => {
@@ -257,9 +297,7 @@ impl Client {
                     continue;
                 }
                 Err(error) => {
-                    if let Some(observer) = &self.settings().observer {
-                        observer.fetch_without_cache(error.node());
-                    }
+                    self.tell_without_cache(error.node());
                     (Claim::Nothing, None)
                 }
             };
@@ -275,11 +313,23 @@ impl Client {
         }
     }
 
+    pub(super) fn tell_without_cache(&self, node: Option<&str>) {
+        if let Some(observer) = &self.settings().observer {
+            observer.fetch_without_cache(node);
+        }
+    }
+
     async fn join(&self, key: &Bytes) -> Option<Landed> {
         self.flights().join(key)?.landed().await
     }
 
-    async fn look(&self, key: &Bytes, how: &Fetch, is_late: bool) -> Result<Look, Error> {
+    async fn look(
+        &self,
+        key: &Bytes,
+        how: &Fetch,
+        flags: Option<u32>,
+        is_late: bool,
+    ) -> Result<Look, Error> {
         let verb = Verb::Get(Fetching {
             wants_ttl: true,
             vivify: Some(how.patience_s()),
@@ -287,7 +337,16 @@ impl Client {
             ..Fetching::default()
         });
         Ok(match self.ask(key, verb).await? {
-            Answer::Item(item) => judge(item, how, is_late),
+            Answer::Item(item) => {
+                let is_ours = item.is_placeholder() || item.flags == NOTHING;
+                if flags.is_some_and(|flags| flags != item.flags) && !is_ours {
+                    let found = item.flags;
+                    return Err(Error::Codec(
+                        format!("read: something else wrote it, with client flags {found}").into(),
+                    ));
+                }
+                judge(item, how, is_late)
+            }
             _ if is_late => Look::Load(Claim::Empty, None),
             _ => self.lock_key(key, how).await,
         })
@@ -316,9 +375,16 @@ impl Client {
     }
 
     /// Stores what was loaded. What cannot be stored is not, and the next caller loads again.
-    async fn keep_loaded(&self, key: &Bytes, how: &Fetch, claim: Claim, loaded: Option<&Bytes>) {
+    async fn keep_loaded(
+        &self,
+        key: &Bytes,
+        how: &Fetch,
+        claim: Claim,
+        loaded: Option<&Bytes>,
+        flags: u32,
+    ) {
         let (value, flags, ttl) = match (loaded, how.nothing_kept(&claim)) {
-            (Some(value), _) => (value.clone(), 0, how.kept(&claim)),
+            (Some(value), _) => (value.clone(), flags, how.kept(&claim)),
             (None, Some(ttl)) => (Bytes::new(), NOTHING, ttl),
             (None, None) => return self.give_up(key, claim).await,
         };

@@ -8,4 +8,5 @@ mod secured;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod values;
 mod verbs;
