@@ -131,16 +131,17 @@ fn chosen_cas_uniques() {
     });
 }
 
-/// The marks of a contest are told by meta commands alone. Reading and touching leave them, whatever the protocol, and a
-/// store ends them.
+/// The marks of a contest are told by meta commands alone. Reading, touching and counting in place leave them, whatever
+/// the protocol, and a store ends them.
 #[test]
 fn marks_of_a_contest() {
     each_two(|all, one, other, key| {
-        all[one].set(key, 0, 0, b"old");
+        all[one].set(key, 0, 0, b"123");
         let look = format!("mg {key} s");
         assert_eq!(all[1].conn.ask(&format!("md {key} I")), "HD");
         assert_eq!(all[1].conn.ask(&look), "HD s3 X W");
-        assert_eq!(seen(all, key).expect("the item").value, b"old");
+        assert_eq!(seen(all, key).expect("the item").value, b"123");
+        assert_eq!(all[other].incr(key, 1), Some(124));
         assert!(all[other].touch(key, 1_000_000));
         assert_eq!(all[1].conn.ask(&look), "HD s3 Z X");
         all[other].set(key, 0, 0, b"anew");

@@ -161,6 +161,46 @@ fn binary_commands() {
     ]);
 }
 
+#[test]
+fn meta_commands() {
+    let steps = [
+        "mg a v\r\n",
+        "ms a 1\r\nx\r\n",
+        "mg a v\r\n",
+        "mg a s t h\r\n",
+        "mg a T100 u\r\n",
+        "mg made N50 v\r\n",
+        "ms a 2 ME\r\nyy\r\n",
+        "ms b 2 ME T100\r\nyy\r\n",
+        "ms zz 1 MR\r\nq\r\n",
+        "ms a 3 MR F5\r\nqqq\r\n",
+        "ms a 1 MA\r\nq\r\n",
+        "ms a 2 MP\r\nqq\r\n",
+        "ms none 1 MA\r\nq\r\n",
+        "ms a 1 C99999\r\nq\r\n",
+        "ms none 1 C1\r\nq\r\n",
+        "ms a 1 C1 I\r\nq\r\n",
+        "ms a 1 q T60\r\nx\r\n",
+        "md a I T30\r\n",
+        "md a C99999\r\n",
+        "md a\r\n",
+        "md a q\r\n",
+        "ms n 1\r\n1\r\n",
+        "ma n\r\n",
+        "ma n D1000 v\r\n",
+        "ma none\r\n",
+        "ma counted N0 J5\r\n",
+        "ma b\r\n",
+        "me n\r\n",
+        "me none\r\n",
+        "ms YSBi 1 b\r\nx\r\n",
+        "mg YSBi b k\r\n",
+        "ms gone 1 T-1\r\nx\r\n",
+        "mg gone v\r\n",
+    ];
+    compare(&steps.map(|step| step.as_bytes().to_vec()));
+}
+
 /// The line of a connection's end, for each way to end it.
 fn endings(server: &Server) -> Vec<String> {
     let mut watcher = Watcher::start(server, "connevents");

@@ -26,6 +26,38 @@ fn deletions() {
     assert_eq!(entry, "deleted key=a%25b cmd=delete clsid=1 size=4");
 }
 
+/// A deletion by `md` is told as such, and none that marks only, and none by a binary frame: as in memcached.
+#[test]
+fn deletions_in_other_protocols() {
+    let server = Server::larderd(&["-m", "64", "-t", "2"]);
+    let mut watcher = Watcher::start(&server, "deletions");
+    let mut conn = server.connect();
+    for key in ["marked", "framed", "last"] {
+        assert_eq!(conn.set(key, b"four"), "STORED");
+    }
+    assert_eq!(conn.ask("md nothing"), "NF");
+    assert_eq!(conn.ask("md marked I"), "HD");
+    assert_eq!(conn.ask("md marked C1"), "EX");
+    conn.send(b"ms YSBi 3 b\r\nabc\r\nmd YSBi b q\r\n");
+    assert_eq!(conn.line(), "HD");
+    let mut binary = server.connect();
+    let frame = b"\x80\x04\0\x06\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\0\0\0\0\0framed";
+    binary.send(frame);
+    assert_eq!(binary.exactly(24)[..8], *b"\x81\x04\0\0\0\0\0\0");
+    assert_eq!(conn.ask("md last O1"), "HD O1");
+    let lines = watcher.until("last");
+    let entries = lines
+        .iter()
+        .map(|line| line.split_once(" type=").expect("a type").1);
+    assert_eq!(
+        entries.collect::<Vec<_>>(),
+        [
+            "deleted key=a%20b cmd=md clsid=1 size=3",
+            "deleted key=last cmd=md clsid=1 size=4"
+        ]
+    );
+}
+
 /// Every eviction is told, or counted as left out.
 #[test]
 fn evictions() {
