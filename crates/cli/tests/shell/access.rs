@@ -1,19 +1,31 @@
 //! Nodes that want to know who asks, and nodes that must prove who they are.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Command, Output};
 
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
-use super::pool::{MEMCACHED, Pool, open_folder};
+use super::pool::{MEMCACHED, Pool, is_root, larderd, open_folder};
 use super::text;
+
+/// Its number on every Debian.
+const NOBODY: u32 = 65534;
 
 /// The path of a new file in the folder.
 fn file(folder: &TempDir, name: &str, content: &str) -> String {
     let path = folder.path().join(name);
     fs::write(&path, content).expect("written");
     path.to_str().expect("text").to_owned()
+}
+
+/// larderd wants nobody else to be able to read a key, and memcached reads it when it has become nobody.
+fn owned_by_the_node(key: &str) {
+    fs::set_permissions(key, Permissions::from_mode(0o600)).expect("chmod");
+    if is_root() {
+        chown(key, Some(NOBODY), Some(NOBODY)).expect("chown");
+    }
 }
 
 /// What may be done with a pool, given the right options.
@@ -74,9 +86,10 @@ fn certificates() {
         file(&folder, "cert.pem", &signed),
         file(&folder, "key.pem", &key.serialize_pem()),
     );
+    owned_by_the_node(&key);
     let files = format!("ssl_chain_cert={cert},ssl_key={key},ssl_ca_cert={cert},ssl_verify_mode=2");
-    let memcached = [MEMCACHED.into(), MEMCACHED.into()];
-    let pool = Pool::of(folder, &memcached, &["-Z", "-o", &files]);
+    let both = [larderd(), MEMCACHED.into()];
+    let pool = Pool::of(folder, &both, &["-Z", "-o", &files]);
     let ours = ["--tls-ca", &cert, "--tls-cert", &cert, "--tls-key", &key];
     every_command_works(&pool, &ours);
     every_command_works(&pool, &[&ours[..], &["--tls-name=cache.example"]].concat());

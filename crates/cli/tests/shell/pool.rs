@@ -1,6 +1,6 @@
 //! A pool of real nodes for one test, and `larder` asked about it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -34,20 +34,22 @@ impl Pool {
 
     /// Nodes of these programs with these options. What the options speak of may lie in the folder.
     pub(crate) fn of(folder: TempDir, programs: &[PathBuf], options: &[&str]) -> Self {
-        let nodes: Vec<(Child, PathBuf)> = programs
-            .iter()
-            .enumerate()
-            .map(|(index, program)| {
-                let port_file = folder.path().join(format!("port.{index}"));
-                (spawn(program, options, &port_file), port_file)
-            })
-            .collect();
-        let names = nodes.iter().map(|(_, port_file)| name(port_file)).collect();
-        Self {
-            nodes: nodes.into_iter().map(|(node, _)| node).collect(),
-            names,
+        let path = folder.path().to_owned();
+        let file = |name: &str, index: usize| path.join(format!("{name}.{index}"));
+        let nodes = programs.iter().enumerate().map(|(index, program)| {
+            let log = File::create(file("log", index)).expect("a log file");
+            spawn(program, options, &file("port", index), log)
+        });
+        let mut pool = Self {
+            nodes: nodes.collect(),
+            names: Vec::new(),
             _folder: folder,
+        };
+        for (index, node) in pool.nodes.iter_mut().enumerate() {
+            let name = name(node, &file("port", index), &file("log", index));
+            pool.names.push(name);
         }
+        pool
     }
 
     /// The option that names all nodes.
@@ -119,7 +121,7 @@ pub(crate) fn open_folder() -> TempDir {
 }
 
 /// The larderd that cargo built for this run of the tests.
-fn larderd() -> PathBuf {
+pub(crate) fn larderd() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_larder")).with_file_name("larderd");
     assert!(
         program.exists(),
@@ -128,7 +130,7 @@ fn larderd() -> PathBuf {
     program
 }
 
-fn spawn(program: &PathBuf, options: &[&str], port_file: &PathBuf) -> Child {
+fn spawn(program: &PathBuf, options: &[&str], port_file: &PathBuf, log: File) -> Child {
     // memcached refuses to run as root, and takes the option from nobody else.
     let user: &[&str] = if is_root() { &["-u", "nobody"] } else { &[] };
     Command::new(program)
@@ -136,27 +138,33 @@ fn spawn(program: &PathBuf, options: &[&str], port_file: &PathBuf) -> Child {
         .args(user)
         .args(options)
         .env("MEMCACHED_PORT_FILENAME", port_file)
-        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
         .spawn()
         .unwrap_or_else(|e| panic!("{}: {e}; scripts/test installs it", program.display()))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("proc");
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     uid.and_then(|uid| uid.split_whitespace().next()) == Some("0")
 }
 
 /// The node's address, once it has told its port.
-fn name(port_file: &PathBuf) -> String {
+fn name(node: &mut Child, port_file: &PathBuf, log: &PathBuf) -> String {
     let begun = Instant::now();
     loop {
+        let said = || fs::read_to_string(log).unwrap_or_default();
+        if let Ok(Some(status)) = node.try_wait() {
+            panic!("a node ended at once: {status}, {}", said());
+        }
         let told = fs::read_to_string(port_file).unwrap_or_default();
         let mut lines = told.lines();
         if let Some(port) = lines.find_map(|line| line.strip_prefix("TCP INET: ")) {
             return format!("127.0.0.1:{}", port.trim());
         }
-        assert!(begun.elapsed() < PATIENCE, "the node tells its port");
+        let is_late = begun.elapsed() > PATIENCE;
+        assert!(!is_late, "a node does not tell its port: {}", said());
         std::thread::yield_now();
     }
 }
