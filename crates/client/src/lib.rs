@@ -54,6 +54,8 @@ mod conn;
 mod discovery;
 mod dump;
 mod error;
+#[cfg(feature = "fake")]
+mod fake;
 mod gutter;
 mod join;
 pub mod limits;
@@ -80,6 +82,8 @@ pub use discovery::Etcd;
 pub use discovery::{Discovery, DiscoveryError, Dns, ElastiCache, Identity, NodeList};
 pub use dump::Dump;
 pub use error::Error;
+#[cfg(feature = "fake")]
+pub use fake::{Fake, FakeFault};
 pub use live::NodeState;
 pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::conn::{Conn, Fault, Pending, Request};
 use crate::error::Error;
@@ -133,10 +134,15 @@ impl LiveNode {
         let started = Instant::now();
         let commands = self.packed(commands);
         let verb = commands.first().map(|command| command.verb.name());
-        let results = match self.journal.is_empty() {
-            true => self.ask_trusted(commands).await,
-            false => self.ask_unless_in_doubt(commands).await,
+        let (node, keys) = (&*self.label, commands.len());
+        let span = tracing::debug_span!("ask", node, verb, keys);
+        let asked = async {
+            match self.journal.is_empty() {
+                true => self.ask_trusted(commands).await,
+                false => self.ask_unless_in_doubt(commands).await,
+            }
         };
+        let results = asked.instrument(span).await;
         let results = unpacked(results);
         if let (Some(observer), Some(verb)) = (&self.settings.observer, verb) {
             for result in &results {
@@ -435,8 +441,14 @@ impl LiveNode {
         if state == before {
             return;
         }
+        let node = &*self.label;
+        match state {
+            NodeState::Down => tracing::warn!(node, %reason, "it is not asked any more"),
+            NodeState::Up => tracing::info!(node, "it is well"),
+            NodeState::Suspect | NodeState::Probing => tracing::debug!(node, ?state, %reason),
+        }
         if let Some(observer) = &self.settings.observer {
-            observer.node_state(&self.label, state);
+            observer.node_state(node, state);
         }
         if state == NodeState::Down {
             let fault = Fault::soft(format!("the node is down: {reason}"));

@@ -17,7 +17,8 @@ pub enum CallOutcome {
 
 /// Hears what happens, on the task where it happens: count and return.
 pub trait Observer: Send + Sync {
-    /// A command on one key ended. `elapsed` is that of its whole request.
+    /// A command on one key ended. `verb` is `get`, `set` (every store), `delete`, `incr` (and down) or `touch`; `elapsed`
+    /// is that of its whole request.
     fn call(&self, node: &str, verb: &'static str, outcome: CallOutcome, elapsed: Duration) {
         let _ = (node, verb, outcome, elapsed);
     }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::following::Following;
 use super::{Client, Inner, url};
 use crate::conn::Credentials;
-use crate::conn::transport::Sockets;
+use crate::conn::transport::{Sockets, Transport};
 use crate::discovery::{DiscoveryError, NodeList};
 use crate::gutter::Gutter;
 use crate::node::{NodeError, NodeSpec};
@@ -62,11 +62,16 @@ impl Builder {
     /// Settings as they are without any: the common ring, 200 ms to connect, 300 ms for a call.
     #[must_use]
     pub fn new() -> Self {
+        Self::over(Arc::new(Sockets))
+    }
+
+    /// As [`Self::new`], with connections of another kind.
+    pub(crate) fn over(transport: Arc<dyn Transport>) -> Self {
         Self {
             nodes: Vec::new(),
             routing: None,
             gutter: None,
-            settings: Settings::new(Arc::new(Sockets)),
+            settings: Settings::new(transport),
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod cancel;
 mod failure;
+#[cfg(feature = "fake")]
+mod fake;
 mod following;
 mod patterns;
 mod secured;

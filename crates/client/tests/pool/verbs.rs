@@ -64,7 +64,7 @@ async fn one_key() {
     }
 }
 
-async fn one_key_of(client: &Client) -> Result<(), Error> {
+pub(crate) async fn one_key_of(client: &Client) -> Result<(), Error> {
     assert_eq!(client.get("a").await?, None);
     client.set_with_flags("a", "one", 7, Ttl::secs(100)).await?;
     let value = client.get("a").await?.expect("just stored");
