@@ -39,6 +39,10 @@ pub enum BuildError {
     /// The nodes cannot be found.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// The system gives no thread to a client for programmes without async.
+    #[cfg(feature = "blocking")]
+    #[error("no thread for the client: {0}")]
+    Runtime(std::io::Error),
     /// The URL is not one, or has something in it that is not known.
     #[error("{0}")]
     Url(String),

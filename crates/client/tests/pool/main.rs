@@ -1,5 +1,7 @@
 //! The client against real servers: memcached and larderd, from outside.
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod cancel;
 mod failure;
 #[cfg(feature = "fake")]
