@@ -29,8 +29,11 @@ pub(crate) enum End {
     Close,
 }
 
-/// What a server sent back. Two answers are the same if they differ in nothing but a second of a meta command's `t` or
-/// `l`: each server's clock ticks when it likes.
+/// Most seconds between what two servers tell of one time; less than between any two times that commands name.
+const SECONDS_APART_MAX: u32 = 9;
+
+/// What a server sent back. Two answers are the same if they differ in nothing but a few seconds of a meta command's `t`
+/// or `l`: each server's clock ticks when it likes, and on a busy machine one of them may have been kept waiting.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// The bytes of the replies.
@@ -49,21 +52,23 @@ impl PartialEq for Answer {
             let (ours, theirs) = (words(self), words(other));
             let mut pairs = ours.iter().zip(&theirs);
             ours.len() == theirs.len()
-                && pairs.all(|(ours, theirs)| ours == theirs || a_second_apart(ours, theirs))
+                && pairs.all(|(ours, theirs)| ours == theirs || nearly_at_once(ours, theirs))
         };
         self.ended == other.ended && (self.bytes == other.bytes || alike())
     }
 }
 
 /// Whether both are return flags of meta commands that tell nearly the same time.
-fn a_second_apart(one: &[u8], other: &[u8]) -> bool {
+fn nearly_at_once(one: &[u8], other: &[u8]) -> bool {
     let seconds = |word: &[u8]| {
         let (letter, token) = word.split_first()?;
         let number: u32 = std::str::from_utf8(token).ok()?.parse().ok()?;
         matches!(letter, b't' | b'l').then_some((*letter, number))
     };
     match (seconds(one), seconds(other)) {
-        (Some((one, early)), Some((other, late))) => one == other && early.abs_diff(late) <= 1,
+        (Some((one, early)), Some((other, late))) => {
+            one == other && early.abs_diff(late) <= SECONDS_APART_MAX
+        }
         _ => false,
     }
 }
