@@ -6,7 +6,11 @@
 //! (two hundred, some microseconds), however large the index is; a single table would stop the shard for
 //! milliseconds each time it doubled.
 //!
-//! A place costs 5 bytes (a 4-byte chunk id, hashbrown's control byte), 6 to 11 per item with the room to grow.
+//! A place costs 5 bytes (a 4-byte chunk id, hashbrown's control byte), some 9 per item with the room to grow. Filled
+//! to eviction with 16-byte keys and values, an item takes 72 to 77 bytes of resident memory at any `-m` from 40 to
+//! 112 MB; with equal segments and tables that grow as hashbrown has it, it took 73 to 81 (see [`clean`] and
+//! [`KeyHash::segment_bits`]).
+//!
 //! Keeping 32 bits of hash beside the id would save reading the item when a segment is split, and cost 4 to 8 bytes
 //! more for each item; at 16-byte keys and values that is a tenth of the memory, so the item is read instead.
 
@@ -15,8 +19,8 @@ use hashbrown::HashTable;
 use crate::chunk::ChunkId;
 use crate::hash::{KeyHash, WALK_END, walk_place};
 
-/// Average items per segment at which one more segment is made. Twice as many, what a segment holds just before its
-/// own split, still fit the 7/8 of 256 buckets that hashbrown fills, but for the odd one.
+/// Average items per segment at which one more segment is made. Twice as many, what a segment of middle weight holds
+/// just before its own split, still fit the 7/8 of 256 buckets that hashbrown fills.
 const SPLIT_LOAD: usize = 98;
 
 /// Average items per segment under which segments are joined again.
@@ -139,13 +143,13 @@ impl Index {
     ) -> usize {
         let segment = &mut self.blocks[at / BLOCK][at % BLOCK];
         let before = segment.allocation_size();
-        let moved = if segment.len() == segment.capacity() {
-            segment.len()
-        } else {
-            0
-        };
+        let mut moved = 0;
+        if segment.len() == segment.capacity() {
+            moved = segment.len();
+            clean(segment, hash_of);
+        }
         segment.insert_unique(hash.table_bits(), id, |&id| hash_of(id).table_bits());
-        self.bytes += segment.allocation_size() - before;
+        self.bytes = self.bytes + segment.allocation_size() - before;
         moved
     }
 
@@ -283,6 +287,22 @@ impl Index {
             .flat_map(|block| block.iter())
             .flat_map(|segment| segment.iter().copied())
     }
+}
+
+/// Frees the places that removed entries still take in a table without a free place, if that makes room enough.
+/// hashbrown would double such a table as soon as it is more than half full: under eviction, sooner or later each.
+#[cold]
+fn clean(segment: &mut Segment, hash_of: &impl Fn(ChunkId) -> KeyHash) {
+    let places = segment.num_buckets() / 8 * 7;
+    if segment.len() > places / 8 * 7 {
+        return;
+    }
+    let table_bits = |&id: &ChunkId| hash_of(id).table_bits();
+    let mut clean = Segment::with_capacity(places);
+    for id in segment.drain() {
+        clean.insert_unique(table_bits(&id), id, table_bits);
+    }
+    *segment = clean;
 }
 
 #[cfg(test)]
