@@ -267,8 +267,11 @@ impl Shard {
             Value::Arrived(pending) => pending.total,
         };
         let joins = matches!(request.verb, StoreVerb::Append(_) | StoreVerb::Prepend(_));
+        let flushed = matches!(&value, Value::Arrived(pending) if self.has_flushed(pending));
         let mut stored = self.store(hash, Hint::NONE, &request, value, at);
         match &mut stored {
+            // It counts as stored before the flush; an item under its key is another's.
+            Stored::Stored(_) if flushed => {}
             Stored::Stored(unique) => {
                 if marks != 0 || with.unique.is_some() {
                     *unique = self.stamp(hash, key, marks, with.unique).unwrap_or(*unique);

@@ -238,6 +238,11 @@ impl Shard {
         }
     }
 
+    /// Whether a flush came while the value did.
+    pub(crate) fn has_flushed(&self, pending: &Pending) -> bool {
+        pending.epoch != self.slab.epoch
+    }
+
     /// Takes over the chain of a value that has come in whole.
     pub(crate) fn finish(&mut self, pending: Pending) -> Result<usize, Lost> {
         if self.pending_mut(&pending).is_none() {

@@ -1,6 +1,11 @@
 //! Values on their way in that stand in each other's way: who waits, who goes on, who loses what was sent.
 
-use larder_store::{BORROW_COPY_MAX, KeyHasher, Pending, Shard, ShardConfig, StoreStats};
+use std::cell::Cell;
+
+use larder_store::{
+    BORROW_COPY_MAX, Hint, KeyHasher, MetaStore, Moment, Pending, Shard, ShardConfig, StoreRequest,
+    StoreStats, StoreVerb, Stored, Uniques, Value,
+};
 
 const PAGES: usize = 64;
 const PAGE: usize = 64 << 10;
@@ -104,4 +109,46 @@ fn one_that_is_fast_comes_to_its_end() {
     assert_eq!(send(&mut shard, &mut waits, 16, 12), 16);
     check_revoked(&shard, 0);
     shard.abandon(waits);
+}
+
+struct Count(Cell<u64>);
+
+impl Uniques for Count {
+    fn next(&self) -> u64 {
+        self.0.set(self.0.get() + 1);
+        self.0.get()
+    }
+}
+
+/// What an `ms` asks for beside its value is not for the item that another has stored meanwhile.
+#[test]
+fn one_that_a_flush_took_marks_nothing() {
+    let mut shard = shard();
+    let uniques = Count(Cell::new(0));
+    let at = Moment {
+        now: 10,
+        uniques: &uniques,
+    };
+    let hash = KeyHasher::with_seed(1).hash(b"key");
+    let request = StoreRequest {
+        verb: StoreVerb::Set,
+        key: b"key",
+        flags: 0,
+        exptime: 0,
+    };
+    let with = MetaStore {
+        unique: Some(77),
+        binary_key: true,
+        ..MetaStore::default()
+    };
+    let mut late = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut late, 15, 10), 15);
+    shard.flush();
+    let stored = shard.store(hash, Hint::NONE, &request, Value::Bytes(b"new"), at);
+    assert_eq!(stored, Stored::Stored(1));
+    assert_eq!(send(&mut shard, &mut late, 1, 10), 1);
+    let stored = shard.store_meta(hash, &request, Value::Arrived(late), &with, at);
+    assert_eq!(stored, (Stored::Stored(2), VALUE));
+    let item = shard.inspect(hash, b"key", 10).expect("it was stored");
+    assert_eq!((item.value_len, item.cas, item.binary_key), (3, 1, false));
 }
