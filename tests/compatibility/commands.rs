@@ -2,7 +2,7 @@
 
 use crate::names::{FLAGS, LINES, OPCODES, first_word};
 use crate::report;
-use crate::support::{Conn, Ended, Server};
+use crate::support::{Conn, Ended, Secrets, Server};
 use crate::table::{Table, Verdict};
 
 /// The binary protocol's status of an opcode that is unknown.
@@ -62,10 +62,17 @@ fn flags_of_the_meta_commands_are_taken() {
 #[test]
 fn opcodes_are_answered() {
     let table = Table::read();
-    let server = Server::larderd(&["-t", "2"]);
+    let open = Server::larderd(&["-t", "2"]);
+    let files = Secrets::new();
+    files.write("users", "foo:bar\n");
+    let users = files.path("users").display().to_string();
+    let guarded = Server::larderd(&["-Y", &users, "-S"]);
     let mut faults = Vec::new();
     for (name, opcode, lens) in OPCODES {
-        let mut conn = server.connect();
+        let mut conn = match name.starts_with("sasl_") {
+            true => guarded.connect(),
+            false => open.connect(),
+        };
         // The noop behind it is what a quiet command is followed by.
         conn.send(&[frame(*opcode, *lens), frame(0x0a, [0, 0, 0])].concat());
         // quit and its quiet form end it without an answer to the noop.

@@ -46,7 +46,7 @@ fn exit_codes_are_memcacheds() {
         (&["-B", "foo"], 64),
         (&["-Z"], 64),
         (&["-S"], 64),
-        (&["-Y", "/etc/passwd"], 64),
+        (&["-Y", "/no/such/file"], 1),
         (&["-e", "/tmp/file"], 64),
         (&["-o", "temporary_ttl=5,no_lru_maintainer"], 64),
         (&["-l", "no.such.name.invalid"], 71),
@@ -77,7 +77,7 @@ fn refused_options_are_named_in_one_sentence() {
         (&["-Z"], "larderd: -Z needs -o ssl_chain_cert=<file>\n"),
         (
             &["--enable-sasl"],
-            "larderd: -S: SASL authentication is not served by this version\n",
+            "larderd: -S needs -Y <file>: users of the binary protocol are in that file, too\n",
         ),
         (
             &["-o", "proxy_config=/x"],

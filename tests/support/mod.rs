@@ -9,12 +9,14 @@
 mod conn;
 mod process;
 mod program;
+mod secrets;
 mod server;
 mod values;
 
 pub(crate) use conn::{Conn, Ended, show};
 pub(crate) use process::{Tool, is_root, one_at_a_time, rss, wait_until};
 pub(crate) use program::Program;
+pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
 pub(crate) use values::{Pattern, Rng, value};
 

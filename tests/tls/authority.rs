@@ -1,22 +1,18 @@
 //! Certificates that the tests make for themselves, in a folder that the server may read whoever it has become.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::User;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tempfile::TempDir;
 
-use crate::support::{Server, is_root};
+use crate::support::{Secrets, Server};
 
 /// An authority, and the folder of what it has signed.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
-    folder: TempDir,
+    files: Secrets,
 }
 
 /// A certificate and its key, in PEM.
@@ -47,12 +43,10 @@ impl Authority {
             .distinguished_name
             .push(DnType::CommonName, "an authority of the tests'");
         let certificate = params.self_signed(&key).expect("a certificate").pem();
-        let folder = TempDir::new().expect("a folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         let authority = Self {
             issuer: Issuer::new(params, key),
             certificate,
-            folder,
+            files: Secrets::new(),
         };
         authority.write("ca.pem", &authority.certificate);
         authority.install(&authority.sign("a server"));
@@ -83,23 +77,15 @@ impl Authority {
 
     /// Puts a file into the place of another, in one step.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let new = self.path(&format!("{name}.new"));
-        fs::write(&new, text).expect("a file");
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("chmod");
-        if is_root() {
-            // Whom a server that root started goes on as.
-            let nobody = User::from_name("nobody").expect("users").expect("nobody");
-            chown(&new, Some(nobody.uid.as_raw()), None).expect("chown");
-        }
-        fs::rename(&new, self.path(name)).expect("renamed");
+        self.files.write(name, text);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.files.path(name)
     }
 
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.files.folder()
     }
 
     /// Its own certificate, for clients.

@@ -148,7 +148,7 @@ fn sessions_are_resumed_only_where_they_may_be() {
 #[test]
 fn a_flood_of_half_open_handshakes_leaves_others_working() {
     let authority = Authority::new();
-    let server = authority.server(&["-t", "2", "-o", "handshakes_max=20"]);
+    let server = authority.server(&["-t", "2", "-o", "entering_max=20"]);
     let config = config(&authority, ONLY_13, None);
     let mut working = TlsConn::open(server.addr(), &config);
     // The beginning of a record of a handshake, and no more; or nothing at all.
@@ -168,7 +168,7 @@ fn a_flood_of_half_open_handshakes_leaves_others_working() {
     for conn in &mut flood[..170] {
         assert_eq!(conn.until_closed(), b"");
     }
-    let given_up = working.stat(" larder", "handshakes_given_up");
+    let given_up = working.stat(" larder", "entries_given_up");
     assert!(
         given_up.parse::<u64>().expect("a number") >= 170,
         "{given_up}"
@@ -178,7 +178,7 @@ fn a_flood_of_half_open_handshakes_leaves_others_working() {
 #[test]
 fn a_handshake_has_its_time() {
     let authority = Authority::new();
-    let server = authority.server(&["-o", "handshake_timeout=1s"]);
+    let server = authority.server(&["-o", "entry_timeout=1s"]);
     let mut slow = server.connect();
     slow.send(&[22, 3, 1]);
     assert_eq!(slow.until_closed(), b"");

@@ -17,6 +17,9 @@ use crate::settings::Settings;
 /// The clap id of words that are no options.
 const WORDS: &str = "words";
 
+/// The one word that is no option and means something, if it comes first; memcached ignores all such words.
+const HASH_PASSWORD: &str = "hash-password";
+
 /// An option as typed.
 #[derive(Clone)]
 pub(crate) struct Given {
@@ -31,6 +34,8 @@ pub(crate) struct Given {
 pub(crate) enum Request {
     /// Print one of the texts and exit.
     Print(Act),
+    /// Make a line of the users file for this user and exit.
+    HashPassword(String),
     /// Judge these settings and exit.
     Check(Box<Settings>),
     /// Serve with these settings.
@@ -39,6 +44,15 @@ pub(crate) enum Request {
 
 /// Reads the command line, and the configuration file that it names, down to settings that go together.
 pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusals> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|word| word == HASH_PASSWORD) {
+        return match args.get(2).and_then(|user| user.to_str()) {
+            Some(user) if args.len() == 3 => Ok(Request::HashPassword(user.to_owned())),
+            _ => Err(
+                Refusal::value("hash-password needs the name of the user, and nothing else").into(),
+            ),
+        };
+    }
     let given = parse(args)?;
     let asks_for = |act: Act| given.iter().any(|given| given.asks_for(act));
     let texts = [Act::Help, Act::Version, Act::License, Act::SampleConfig];
@@ -273,8 +287,7 @@ mod tests {
             ("-a 8", Code::Value, "-a: `8`"),
             ("-B foo", Code::Usage, "-B: `foo`"),
             ("-B udp", Code::Usage, "-B: `udp` is not a protocol"),
-            ("-S", Code::Usage, "-S: SASL"),
-            ("-Y /x", Code::Usage, "-Y: authentication"),
+            ("-S", Code::Usage, "-S needs -Y <file>"),
             ("-Z", Code::Usage, "-Z needs -o ssl_chain_cert=<file>"),
             ("-e /x", Code::Usage, "-e: larderd never writes items"),
             ("-o foo", Code::Value, "-o: Illegal suboption \"foo\""),

@@ -1,4 +1,4 @@
-//! What the runtime asks of the daemon: its version, its stats, its log's level.
+//! What the runtime asks of the daemon: its version, its stats, its log's level, certificates and passwords.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::reload::Reloads;
 use crate::settings::Settings;
 use crate::stats::{general, items, larder, settings, slabs};
 use crate::tls::Certs;
+use crate::users::Users;
 
 /// The memcached that clients take us for; they parse it.
 pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
@@ -18,15 +19,22 @@ pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
 pub(crate) struct Larderd {
     settings: Settings,
     certs: Option<Arc<Certs>>,
-    reloads: Reloads,
+    users: Option<Arc<Users>>,
+    reloads: Option<Reloads>,
 }
 
 impl Larderd {
     /// With the settings that the server was started with.
-    pub(crate) fn new(settings: Settings, certs: Option<Arc<Certs>>, reloads: Reloads) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        certs: Option<Arc<Certs>>,
+        users: Option<Arc<Users>>,
+        reloads: Option<Reloads>,
+    ) -> Self {
         Self {
             settings,
             certs,
+            users,
             reloads,
         }
     }
@@ -47,7 +55,10 @@ impl Daemon for Larderd {
             }
             StatsGroup::Items => items::emit(&self.settings, snapshot, emit),
             StatsGroup::Slabs => slabs::emit(snapshot, emit),
-            StatsGroup::Larder => larder::emit(tls, snapshot, emit),
+            StatsGroup::Larder => {
+                let users = self.users.as_ref().map(|users| users.figures());
+                larder::emit(tls, users, snapshot, emit);
+            }
         }
     }
 
@@ -56,7 +67,12 @@ impl Daemon for Larderd {
     }
 
     fn refresh_certs(&self) -> Result<(), TlsError> {
-        self.reloads.ask()
+        self.reloads.as_ref().map_or(Ok(()), Reloads::ask)
+    }
+
+    fn check_password(&self, user: &[u8], password: &[u8]) -> bool {
+        let users = self.users.as_ref();
+        users.is_some_and(|users| users.check(user, password))
     }
 
     fn set_verbosity(&self, level: u32) {

@@ -18,6 +18,20 @@ pub(crate) const LOG_LINES_MAX: usize = 1024;
 /// How long the end of the process waits for lines of the log that nobody reads.
 pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
+/// Bytes of the users file, its users, the bytes of a user's name, and the passwords that each may have at once.
+pub(crate) const USERS_FILE_MAX: u64 = MIB;
+pub(crate) const USERS_MAX: usize = 1000;
+pub(crate) const USER_NAME_MAX: usize = 128;
+pub(crate) const PASSWORDS_PER_USER_MAX: usize = 4;
+
+/// Bytes of a password that `hash-password` takes: with a name they fit into the handshake of the text protocol.
+pub(crate) const PASSWORD_MAX: usize = 512;
+
+/// What a hash of the users file may cost whoever judges a password by it: memory, passes, and lanes.
+pub(crate) const HASH_MEMORY_KIB_MAX: u32 = 64 * 1024;
+pub(crate) const HASH_PASSES_MAX: u32 = 10;
+pub(crate) const HASH_WORKERS_MAX: u32 = 4;
+
 /// How long files are left alone that are read anew when they change: a pair is not written at once.
 pub(crate) const FILES_SETTLE: Duration = Duration::from_millis(300);
 

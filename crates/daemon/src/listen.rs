@@ -29,7 +29,7 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
                 path: path.clone(),
                 mask: settings.unix_mask,
             },
-            protocol: settings.protocol,
+            protocol: settings.protocol(),
             tls: None,
         }]);
     }
@@ -49,7 +49,12 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
         let addresses = entry
             .resolve()
             .map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
-        let protocol = entry.protocol.unwrap_or(settings.protocol);
+        let protocol = entry.protocol.unwrap_or(settings.protocol());
+        if protocol == Protocol::Binary && settings.users_file.is_some() && !settings.sasl {
+            return Err(Refusal::usage(format!(
+                "-l {text}: the binary protocol and -Y need -S, or nobody could say who he is"
+            )));
+        }
         let tls =
             tls(entry.tls, settings).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
         for place in addresses.into_iter().map(Place::Tcp) {

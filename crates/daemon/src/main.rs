@@ -9,6 +9,7 @@ mod cgroup;
 mod cli;
 mod config_file;
 mod daemon;
+mod hash_password;
 mod help;
 mod limits;
 mod listen;
@@ -26,20 +27,22 @@ mod signals;
 mod stats;
 mod tls;
 mod units;
+mod users;
 
 use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use larder_runtime::{Server, Stop};
+use larder_runtime::{Gate, Server, Stop};
 
 use crate::cli::Request;
 use crate::daemon::Larderd;
 use crate::refusal::{Refusal, Refusals};
-use crate::reload::Reloads;
+use crate::reload::{Files, Reloads};
 use crate::settings::Settings;
 use crate::tls::Certs;
+use crate::users::Users;
 
 fn main() -> ExitCode {
     match run() {
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Refusals> {
     match cli::read(env::args_os())? {
         Request::Print(act) => print(&help::text(act)),
+        Request::HashPassword(user) => print(&hash_password::line(&user)?),
         Request::Check(settings) => check(&settings)?,
         Request::Serve(settings) => serve(*settings)?,
     }
@@ -74,6 +78,7 @@ fn check(settings: &Settings) -> Result<(), Refusal> {
     listen::endpoints(settings)?;
     privileges::user(settings)?;
     Certs::load(settings)?;
+    Users::load(settings)?;
     warn_of_oddities(settings);
     print("larderd: the configuration is good\n");
     Ok(())
@@ -89,7 +94,8 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
     }
     warn_of_oddities(&settings);
     let certs = Certs::load(&settings)?.map(Arc::new);
-    let server = bind(&settings)?;
+    let users = Users::load(&settings)?.map(Arc::new);
+    let server = bind(&settings, users.as_ref().map(|users| users.gate()))?;
     port_file::write(&server.local_addrs());
     if settings.background {
         background::enter(&settings)?;
@@ -98,13 +104,16 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
         limits::lock_memory(&settings);
     }
     log_queue::start()?;
-    let reloads = Reloads::start(certs.clone())?;
+    let reloads = Reloads::start(Files {
+        certs: certs.clone(),
+        users: users.clone(),
+    })?;
     signals::watch(signals, server.stopper(), reloads.clone())?;
     if let Some(path) = &settings.pidfile {
         pidfile::write(path);
     }
     let remove_at_end = settings.pidfile.clone().filter(|_| settings.background);
-    let daemon = Larderd::new(settings, certs, reloads);
+    let daemon = Larderd::new(settings, certs, users, reloads);
     let stopped = server.run(Arc::new(daemon));
     if let Some(path) = remove_at_end {
         pidfile::remove(&path);
@@ -120,9 +129,9 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
 }
 
 /// Binds the sockets and says where it listens.
-fn bind(settings: &Settings) -> Result<Server, Refusal> {
+fn bind(settings: &Settings, gate: Option<Arc<Gate>>) -> Result<Server, Refusal> {
     let endpoints = listen::endpoints(settings)?;
-    let server = Server::bind(settings.to_config(endpoints))
+    let server = Server::bind(settings.to_config(endpoints, gate))
         .map_err(|error| Refusal::system(format!("cannot start: {error}")))?;
     if let Some(path) = &settings.unix_socket {
         log::info!("listening on {}", path.display());

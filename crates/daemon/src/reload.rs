@@ -15,6 +15,13 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use crate::limits::FILES_SETTLE;
 use crate::refusal::Refusal;
 use crate::tls::Certs;
+use crate::users::Users;
+
+/// What is read anew.
+pub(crate) struct Files {
+    pub(crate) certs: Option<Arc<Certs>>,
+    pub(crate) users: Option<Arc<Users>>,
+}
 
 /// Why to read.
 enum Reason {
@@ -30,27 +37,28 @@ enum Reason {
 pub(crate) struct Reloads(Sender<Reason>);
 
 impl Reloads {
-    /// Starts the thread.
-    pub(crate) fn start(certs: Option<Arc<Certs>>) -> Result<Self, Refusal> {
+    /// Starts the thread, if there is anything to read.
+    pub(crate) fn start(files: Files) -> Result<Option<Self>, Refusal> {
+        if files.certs.is_none() && files.users.is_none() {
+            return Ok(None);
+        }
         let (sender, reasons) = channel::unbounded();
         let changed = sender.clone();
         let run = move || {
             // It watches as long as it lives.
-            let _watcher = certs
-                .as_ref()
-                .and_then(|certs| watch(&certs.paths(), changed));
-            serve(certs.as_deref(), &reasons);
+            let _watcher = watch(&files.paths(), changed);
+            files.serve(&reasons);
         };
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(run);
         match thread {
-            Ok(_) => Ok(Self(sender)),
+            Ok(_) => Ok(Some(Self(sender))),
             Err(error) => Err(Refusal::system(format!(
                 "the thread that reads files anew cannot be started: {error}"
             ))),
         }
     }
 
-    /// SIGHUP.
+    /// Reads everything.
     pub(crate) fn signal(&self) {
         // The thread lives as long as the process.
         let _ = self.0.send(Reason::Signal);
@@ -93,30 +101,47 @@ fn folder(path: &Path) -> Option<&Path> {
     }
 }
 
-/// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once.
-fn serve(certs: Option<&Certs>, reasons: &Receiver<Reason>) {
-    let mut settled = channel::never();
-    loop {
-        channel::select! {
-            recv(reasons) -> reason => match reason {
-                Err(_) => return,
-                Ok(Reason::Changed) => settled = channel::after(FILES_SETTLE),
-                Ok(Reason::Signal) => match certs {
-                    None => log::info!("SIGHUP: there is nothing to read anew"),
-                    // It is logged there.
-                    Some(certs) => _ = certs.reload(),
+impl Files {
+    fn paths(&self) -> Vec<&Path> {
+        let certs = self.certs.iter().flat_map(|certs| certs.paths());
+        certs
+            .chain(self.users.iter().map(|users| users.path()))
+            .collect()
+    }
+
+    /// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once.
+    fn serve(&self, reasons: &Receiver<Reason>) {
+        let mut settled = channel::never();
+        loop {
+            channel::select! {
+                recv(reasons) -> reason => match reason {
+                    Err(_) => return,
+                    Ok(Reason::Changed) => settled = channel::after(FILES_SETTLE),
+                    Ok(Reason::Signal) => self.read(false),
+                    Ok(Reason::Asked(outcome)) => {
+                        let read = self.certs.as_ref().map_or(Ok(()), |certs| certs.reload());
+                        let _ = outcome.send(read);
+                    }
                 },
-                Ok(Reason::Asked(outcome)) => {
-                    let read = certs.map_or(Ok(()), Certs::reload);
-                    let _ = outcome.send(read);
-                }
-            },
-            recv(settled) -> _ => {
-                settled = channel::never();
-                if let Some(certs) = certs && certs.files_changed() {
-                    _ = certs.reload();
+                recv(settled) -> _ => {
+                    settled = channel::never();
+                    self.read(true);
                 }
             }
+        }
+    }
+
+    /// Reads them, or those that have changed. The outcome is logged there.
+    fn read(&self, only_changed: bool) {
+        if let Some(certs) = &self.certs
+            && (!only_changed || certs.files_changed())
+        {
+            _ = certs.reload();
+        }
+        if let Some(users) = &self.users
+            && (!only_changed || users.file_changed())
+        {
+            users.reload();
         }
     }
 }

@@ -4,9 +4,10 @@
 //! The options themselves, with their names and documentation, are the tables in `options`.
 
 use std::path::{self, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
-use larder_runtime::{Config, Endpoint, Protocol, Tunables};
+use larder_runtime::{Config, Endpoint, Gate, Protocol, Tunables};
 
 use crate::options::secure;
 use crate::refusal::Refusal;
@@ -72,6 +73,13 @@ pub(crate) struct Settings {
     pub(crate) watch_enabled: bool,
     /// `-Z` and the suboptions about it.
     pub(crate) tls: Tls,
+    /// `-Y`.
+    pub(crate) users_file: Option<PathBuf>,
+    /// `-S`.
+    pub(crate) sasl: bool,
+    /// `-o entry_timeout` and `entering_max`.
+    pub(crate) entry_timeout_s: u32,
+    pub(crate) entering_max: usize,
     /// `-o allow_world_readable_secrets`.
     pub(crate) allow_world_readable_secrets: bool,
     /// `-d`.
@@ -137,6 +145,10 @@ impl Default for Settings {
             dump_enabled: true,
             watch_enabled: true,
             tls: Tls::default(),
+            users_file: None,
+            sasl: false,
+            entry_timeout_s: 10,
+            entering_max: 1000,
             allow_world_readable_secrets: false,
             background: false,
             coredumps: false,
@@ -189,6 +201,14 @@ impl Settings {
         self.listen.is_empty() && self.unix_socket.is_none() && self.tcp_port() != 0
     }
 
+    /// What is spoken where an address does not say otherwise: -Y without -S is text, as in memcached.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self.users_file.is_some() && !self.sasl {
+            true => Protocol::Text,
+            false => self.protocol,
+        }
+    }
+
     /// Checks the rules that bind several options, in memcached's order.
     pub(crate) fn judge(&self) -> Result<(), Refusal> {
         if u64::from(self.item_size_max) > self.memory_limit / 2 {
@@ -226,12 +246,14 @@ impl Settings {
         let Self {
             pidfile,
             unix_socket,
+            users_file,
             tls,
             ..
         } = self;
         let paths = [
             pidfile,
             unix_socket,
+            users_file,
             &mut tls.chain,
             &mut tls.key,
             &mut tls.ca,
@@ -244,7 +266,7 @@ impl Settings {
     }
 
     /// What the runtime is told.
-    pub(crate) fn to_config(&self, endpoints: Vec<Endpoint>) -> Config {
+    pub(crate) fn to_config(&self, endpoints: Vec<Endpoint>, gate: Option<Arc<Gate>>) -> Config {
         Config {
             endpoints,
             backlog: self.backlog,
@@ -257,8 +279,9 @@ impl Settings {
             maxconns_fast: self.extended.maxconns_fast,
             requests_per_turn: self.requests_per_turn,
             idle_timeout_s: self.extended.idle_timeout_s,
-            handshake_timeout_s: self.tls.handshake_timeout_s,
-            handshakes_max: self.tls.handshakes_max,
+            gate,
+            entry_timeout_s: self.entry_timeout_s,
+            entering_max: self.entering_max,
             flush_enabled: self.flush_enabled,
             dump_enabled: self.dump_enabled,
             watch_enabled: self.watch_enabled,

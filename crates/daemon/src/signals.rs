@@ -23,7 +23,7 @@ pub(crate) fn take_over() -> Result<Signals, Refusal> {
 pub(crate) fn watch(
     mut signals: Signals,
     stopper: Stopper,
-    reloads: Reloads,
+    reloads: Option<Reloads>,
 ) -> Result<(), Refusal> {
     let act = move || {
         for signal in &mut signals {
@@ -32,7 +32,10 @@ pub(crate) fn watch(
                     announce_graceful_stop();
                     stopper.stop(Stop::Graceful);
                 }
-                SIGHUP => reloads.signal(),
+                SIGHUP => match &reloads {
+                    Some(reloads) => reloads.signal(),
+                    None => log::info!("SIGHUP: there is nothing to read anew"),
+                },
                 _ => {
                     log::info!("{}: stopping", name(signal));
                     stopper.stop(Stop::Now);

@@ -28,8 +28,6 @@ pub(crate) struct Tls {
     pub(crate) session_cache: bool,
     pub(crate) write_buffer_bytes: u32,
     pub(crate) kernel_tls: bool,
-    pub(crate) handshake_timeout_s: u32,
-    pub(crate) handshakes_max: usize,
 }
 
 impl Default for Tls {
@@ -46,8 +44,6 @@ impl Default for Tls {
             session_cache: false,
             write_buffer_bytes: 16 * KIB as u32,
             kernel_tls: false,
-            handshake_timeout_s: 10,
-            handshakes_max: 1000,
         }
     }
 }

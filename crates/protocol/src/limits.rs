@@ -33,6 +33,13 @@ pub const SASL_MECHANISM_MAX: usize = 32;
 /// megabyte, from clients that nobody knows yet; a name and a password need far less.
 pub const SASL_DATA_MAX: u32 = 4096;
 
+/// Longest block of user and password that the text protocol's handshake may announce. This bound is ours: memcached
+/// keeps 16 KiB of clients that nobody knows yet.
+pub const AUTH_TOKEN_MAX: u32 = 1024;
+
+/// Bytes before the `\n` of the shortest line that is answered before a client is let in; on a shorter one it is closed.
+pub(crate) const AUTH_LINE_MIN: usize = 6;
+
 /// Longest line of a reply that the client's side waits for, in bytes. This bound is ours: keys are short, and the longest
 /// rows of `stats settings` are paths.
 pub const REPLY_LINE_MAX: usize = 8192;

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use larder_store::{ShardConfig, page_bytes_for};
 
+use crate::gate::Gate;
 use crate::limits::HEAP_ALLOWANCE;
 use crate::tls::ClientCert;
 use crate::tunables::Tunables;
@@ -70,10 +72,12 @@ pub struct Config {
     pub requests_per_turn: u32,
     /// Seconds without a command after which a connection is closed; 0 is never.
     pub idle_timeout_s: u32,
-    /// Seconds that a TLS handshake may take.
-    pub handshake_timeout_s: u32,
-    /// Most TLS handshakes that are not done at once; beyond them the oldest is given up.
-    pub handshakes_max: usize,
+    /// Who may come in; `None` is everybody.
+    pub gate: Option<Arc<Gate>>,
+    /// Seconds that a client may take to come in: its TLS handshake, and saying who it is.
+    pub entry_timeout_s: u32,
+    /// Most clients that are coming in at once; beyond them the oldest is given up.
+    pub entering_max: usize,
     /// Whether `flush_all` is served (off by `-F`).
     pub flush_enabled: bool,
     /// Whether keys may be listed (off by `-X`).

@@ -10,6 +10,8 @@ use larder_store::RelTime;
 
 use crate::config::Protocol;
 use crate::execute::{CloseReason, Session};
+use crate::gate::{Gate, Pass};
+use crate::limits::ENTRY_INPUT_MAX;
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
 use crate::tls::Fault;
@@ -34,8 +36,10 @@ pub(crate) struct Conn {
     pub(crate) writable: bool,
     /// The input may hold what can be worked on without reading more.
     pub(crate) pending: bool,
-    /// The last read brought more than a request or two: the next one is not shared.
-    pub(crate) brings_much: bool,
+    /// It is not in yet: its TLS handshake is not done, or it has not said who it is.
+    pub(crate) entering: bool,
+    /// The next read is not shared: the last one brought more than a request or two, or it is not in yet.
+    pub(crate) reads_alone: bool,
     /// The connection is in the worker's queue.
     pub(crate) queued: bool,
     /// Why TLS cannot go on.
@@ -45,10 +49,17 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(socket: Socket, info: Arc<ConnInfo>, protocol: Protocol) -> Self {
+    pub(crate) fn new(
+        socket: Socket,
+        info: Arc<ConnInfo>,
+        protocol: Protocol,
+        gate: Option<&Arc<Gate>>,
+    ) -> Self {
+        let pass = gate.map(|gate| Box::new(Pass::new(Arc::clone(gate), Arc::clone(&info))));
+        let entering = socket.is_handshaking() || pass.is_some();
         Self {
             socket,
-            session: Session::new(protocol, info.fd),
+            session: Session::new(protocol, info.fd, pass),
             info,
             input: Vec::new(),
             input_at: 0,
@@ -57,11 +68,32 @@ impl Conn {
             hung_up: false,
             writable: true,
             pending: false,
-            brings_much: false,
+            entering,
+            reads_alone: entering,
             queued: false,
             fault: None,
             closing: None,
         }
+    }
+
+    /// After a read in the middle of the handshake: if that is done, its certificate may let it in.
+    pub(crate) fn see_handshake(&mut self) {
+        if !self.socket.is_handshaking()
+            && let Some(certificate) = self.socket.client_certificate()
+        {
+            self.session.show_certificate(certificate);
+        }
+    }
+
+    /// Sees whether it is in by now.
+    pub(crate) fn see_entry(&mut self) {
+        self.entering = self.socket.is_handshaking() || self.session.is_outside();
+        self.reads_alone |= self.entering;
+    }
+
+    /// Whether it has sent more than is kept of anybody who is not in.
+    pub(crate) fn floods_entry(&self) -> bool {
+        self.entering && self.input.len() - self.input_at > ENTRY_INPUT_MAX
     }
 
     /// Input that is not done with.
@@ -105,7 +137,7 @@ impl Conn {
     /// Whether its turn is one read into a part of the worker's buffer, and what comes of that.
     pub(crate) fn can_share_a_read(&self) -> bool {
         let owes = self.pending || self.has_output() || self.closing.is_some();
-        self.readable && !owes && !self.brings_much && !self.socket.reads_alone()
+        self.readable && !owes && !self.reads_alone && !self.socket.reads_alone()
     }
 
     /// Whether replies wait to be sent.

@@ -48,6 +48,10 @@ pub trait Daemon: Send + Sync + 'static {
     /// there is TLS, and never on a worker.
     fn refresh_certs(&self) -> Result<(), TlsError>;
 
+    /// Whether this is the user's password, which may take a while; never asked on a worker. How long it takes must not tell
+    /// how much of it is right.
+    fn check_password(&self, user: &[u8], password: &[u8]) -> bool;
+
     /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
     fn set_verbosity(&self, level: u32);
 }

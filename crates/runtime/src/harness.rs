@@ -64,6 +64,9 @@ impl Daemon for Silent {
     fn refresh_certs(&self) -> Result<(), TlsError> {
         Ok(())
     }
+    fn check_password(&self, _: &[u8], _: &[u8]) -> bool {
+        false
+    }
     fn set_verbosity(&self, _: u32) {}
 }
 
@@ -98,7 +101,7 @@ impl Harness {
     /// A new connection, of which the first byte tells the protocol.
     pub fn connect(&self) -> Client {
         Client {
-            session: Session::new(Protocol::Negotiated, -1),
+            session: Session::new(Protocol::Negotiated, -1, None),
             input: Vec::new(),
             closed: false,
         }
@@ -217,8 +220,9 @@ fn config(threads: usize, memory_limit: u64) -> Config {
         maxconns_fast: true,
         requests_per_turn: 20,
         idle_timeout_s: 0,
-        handshake_timeout_s: 10,
-        handshakes_max: 1000,
+        gate: None,
+        entry_timeout_s: 10,
+        entering_max: 1000,
         flush_enabled: true,
         dump_enabled: true,
         watch_enabled: true,

@@ -20,6 +20,7 @@ mod conn;
 mod daemon;
 mod event_loop;
 mod execute;
+mod gate;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod limits;
@@ -44,6 +45,7 @@ use larder_store::{KeyHasher, Shard};
 pub use clock::Stopwatch;
 pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
+pub use gate::{Gate, User};
 pub use larder_store::{ClassStats, StoreStats};
 pub use snapshot::{Counters, Snapshot};
 pub use tls::{ClientCert, TlsConfigs, TlsError, TlsLoader, TlsOptions};
@@ -140,14 +142,19 @@ impl Server {
         } = self;
         let (conn_limit, maxconns_fast) = (config.conn_limit, config.maxconns_fast);
         let shard_config = config.shard();
-        let listeners_daemon = Arc::clone(&daemon);
+        let (listeners_daemon, gate) = (Arc::clone(&daemon), config.gate.clone());
         let (setup_shared, config) = (Arc::clone(&shared), Arc::new(config));
         let listener = event_loop.waker();
+        // Nobody else has anything to ask.
+        let clerk = match gate.is_some() || daemon.tls().is_some() {
+            true => Clerk::start(Arc::clone(&daemon), clock)?,
+            false => Clerk::absent(),
+        };
         let setup = Arc::new(Setup {
             shared: setup_shared,
             config,
             shard_config,
-            clerk: Clerk::start(Arc::clone(&daemon))?,
+            clerk,
             daemon,
             hasher,
             clock,
@@ -176,6 +183,7 @@ impl Server {
             event_loop,
             listening,
             daemon: listeners_daemon,
+            gate,
             inboxes,
             conn_limit,
             maxconns_fast,

@@ -32,6 +32,19 @@ pub(crate) const STEP_BUDGET: usize = 1024;
 /// their turn.
 pub(crate) const HANDSHAKES_PER_TURN: usize = 4;
 
+/// Bytes that one read takes of a client that is not in yet, where there is no TLS; and bytes of its input that are kept
+/// until they are judged. A pipeline behind them waits in the socket; over TLS, whose records are read whole, it may be
+/// too much, and the connection is closed.
+pub(crate) const ENTRY_READ_BYTES: usize = 4 * 1024;
+pub(crate) const ENTRY_INPUT_MAX: usize = 8 * 1024;
+
+/// How long who has given a wrong password waits for its next attempt to be judged: twice as long after each failure, up
+/// to the most. Failures are forgotten so long after that, or the oldest when there are too many addresses.
+pub(crate) const FAILURE_DELAY: Duration = Duration::from_millis(100);
+pub(crate) const FAILURE_DELAY_MAX: Duration = Duration::from_secs(5);
+pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
+pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
+
 /// How long to go on serving what was read after the process was asked to stop.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(2);
 

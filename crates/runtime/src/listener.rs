@@ -12,6 +12,7 @@ use crate::conn::Conn;
 use crate::daemon::{Daemon, Stop};
 use crate::event_loop::EventLoop;
 use crate::execute::{FRESH, LISTENING};
+use crate::gate::Gate;
 use crate::limits::ACCEPT_REST;
 use crate::quota::{Cause, Quota};
 use crate::shared::{ConnInfo, Shared};
@@ -46,6 +47,7 @@ pub(crate) struct Listener {
     pub(crate) clock: Clock,
     pub(crate) event_loop: EventLoop,
     pub(crate) daemon: Arc<dyn Daemon>,
+    pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) listening: Vec<Listening>,
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) conn_limit: usize,
@@ -164,7 +166,12 @@ impl Listener {
         // A worker that does not take it has ended, and so will this thread.
         if inbox
             .sender
-            .send(Box::new(Conn::new(socket, info, protocol)))
+            .send(Box::new(Conn::new(
+                socket,
+                info,
+                protocol,
+                self.gate.as_ref(),
+            )))
             .is_ok()
             && let Err(error) = inbox.waker.wake()
         {

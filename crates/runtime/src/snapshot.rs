@@ -97,8 +97,12 @@ counters! {
     ssl_handshake_errors = SslHandshakeErrors,
     /// TLS connections that broke after their handshake.
     ssl_proto_errors = SslProtoErrors,
-    /// TLS handshakes given up: too slow, or too many at once.
-    handshakes_given_up = HandshakesGivenUp,
+    /// Attempts to say who one is.
+    auth_cmds = AuthCmds,
+    /// Those that failed.
+    auth_errors = AuthErrors,
+    /// Clients given up while they were coming in: too slow, or too many at once.
+    entries_given_up = EntriesGivenUp,
     /// Connections closed because they broke the rules of the line or of memory.
     conns_refused = ConnsRefused,
 }

@@ -162,6 +162,19 @@ impl Socket {
         }
     }
 
+    /// Whether TLS is spoken over it.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// The certificate that the other side has shown, in DER; an authority vouches for it.
+    pub(crate) fn client_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(tls) => tls.session.client_certificate(),
+            _ => None,
+        }
+    }
+
     /// Whether a read wants the whole read buffer to itself.
     #[inline(always)]
     pub(crate) fn reads_alone(&self) -> bool {

@@ -3,7 +3,7 @@
 //! One turn of the loop: wait, take in new connections, give each connection that is ready its turn (which is `serve`'s),
 //! come back to those that were set aside, keep the shard's house. Nothing in here blocks but the wait.
 
-mod handshakes;
+mod entering;
 mod serve;
 
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
 use crate::watch::{Drained, Entry, Journal, Remote};
-use handshakes::Handshakes;
+use entering::Entering;
 
 /// What all workers are given.
 pub(crate) struct Setup {
@@ -75,7 +75,7 @@ pub(crate) struct Worker<'a> {
     house_waits: bool,
     /// When to end, after the process was asked to stop.
     drain_until: Option<Duration>,
-    handshakes: Handshakes,
+    entering: Entering,
 }
 
 impl<'a> Worker<'a> {
@@ -108,7 +108,7 @@ impl<'a> Worker<'a> {
             quota: Quota::default(),
             house_waits: false,
             drain_until: None,
-            handshakes: Handshakes::default(),
+            entering: Entering::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl<'a> Worker<'a> {
         let woken = event_loop.wait(timeout, |ready| note(conns, queue, ready))?;
         self.face.counters.add(Counter::WorkerTurns, 1);
         self.tick();
-        self.handshakes.begin_turn();
+        self.entering.begin_turn();
         if woken {
             self.take_new();
             self.take_answers();
@@ -202,7 +202,7 @@ impl<'a> Worker<'a> {
         self.face.buffers.set(count);
         self.face.buffer_bytes.set(bytes);
         self.close_idle();
-        self.give_up_handshakes();
+        self.give_up_entering();
     }
 
     fn close_idle(&mut self) {
@@ -253,10 +253,10 @@ impl<'a> Worker<'a> {
                     cfd: conn.info.fd,
                 },
             );
-            let handshakes = conn.socket.is_handshaking();
+            let entering = conn.entering;
             entry.insert(conn);
-            if handshakes {
-                self.note_handshake(number);
+            if entering {
+                self.note_entering(number);
             }
         }
     }
@@ -336,7 +336,7 @@ impl<'a> Worker<'a> {
         self.watching.retain(|&other| other != number);
         self.queue.retain(|&other| other != number);
         self.awaiting.retain(|&other| other != number);
-        self.handshakes.forget(number);
+        self.entering.forget(number);
         self.face.conns.take(1);
         let Conn {
             session,
@@ -399,10 +399,16 @@ impl<'a> Worker<'a> {
             CloseReason::PinRevoked => {
                 "read a value so slowly that its memory was needed for a write"
             }
-            CloseReason::Handshake => {
-                self.face.counters.add(Counter::HandshakesGivenUp, 1);
-                "has not done its TLS handshake in time, or too many others are at theirs"
+            CloseReason::NotIn => {
+                self.face.counters.add(Counter::EntriesGivenUp, 1);
+                match conn.socket.is_handshaking() {
+                    true => {
+                        "has not done its TLS handshake in time, or too many others are at theirs"
+                    }
+                    false => "has not said who it is in time, or too many others have not",
+                }
             }
+            CloseReason::Unauthenticated => "has not said who it is, and sends something else",
             CloseReason::TlsOnPlain => "speaks TLS; this port is for plain text",
             CloseReason::Normal
             | CloseReason::Shutdown

@@ -1,6 +1,6 @@
-//! Options that say who may come in: TLS and its files.
+//! Options that say who may come in: TLS and its files, users.
 
-use larder_runtime::ClientCert;
+use larder_runtime::{ClientCert, Protocol};
 
 use super::extended::{assign, value};
 use super::{OPT, Opt, Set};
@@ -8,16 +8,38 @@ use crate::refusal::{Code, Refusal};
 use crate::settings::Settings;
 use crate::units::{KIB, SECOND, number, size32, time};
 
-pub(super) const OPTIONS: &[Opt] = &[Opt {
-    short: Some('Z'),
-    long: "enable-ssl",
-    row: "ssl_enabled",
-    doc: "Serves TLS 1.2 and 1.3 at every TCP address that is not marked otherwise (-l notls:127.0.0.1, or \
-          btls: and mtls: for clients without and with certificates of their own). Needs -o ssl_chain_cert and \
-          ssl_key.",
-    set: Set::Switch(|settings| settings.tls.enabled = true),
-    ..OPT
-}];
+pub(super) const OPTIONS: &[Opt] = &[
+    Opt {
+        short: Some('Z'),
+        long: "enable-ssl",
+        row: "ssl_enabled",
+        doc: "Serves TLS 1.2 and 1.3 at every TCP address that is not marked otherwise (-l notls:127.0.0.1, or \
+              btls: and mtls: for clients without and with certificates of their own). Needs -o ssl_chain_cert and \
+              ssl_key.",
+        set: Set::Switch(|settings| settings.tls.enabled = true),
+        ..OPT
+    },
+    Opt {
+        short: Some('Y'),
+        long: "auth-file",
+        value: "file",
+        sample: "/etc/larderd/users",
+        row: "auth_enabled_ascii",
+        doc: "Lets in only who is in this file, user:password a line (larderd hash-password makes one that keeps the \
+              password secret). Alone it means the text protocol only, whose clients say \"set auth 0 0 <bytes>\" and \
+              \"user password\" first. Read anew when it changes and on SIGHUP.",
+        set: Set::Value(|s, text| path(&mut s.users_file, text)),
+        ..OPT
+    },
+    Opt {
+        short: Some('S'),
+        long: "enable-sasl",
+        row: "auth_enabled_sasl",
+        doc: "With -Y: serves the binary protocol, too, whose clients say by SASL PLAIN who they are.",
+        set: Set::Switch(|s| s.sasl = true),
+        ..OPT
+    },
+];
 
 /// The suboptions of `-o`.
 pub(super) const SUBOPTIONS: &[Opt] = &[
@@ -92,23 +114,25 @@ pub(super) const SUBOPTIONS: &[Opt] = &[
         ..OPT
     },
     value(
-        ["handshake_timeout", "time", "10", "5s"],
+        ["entry_timeout", "time", "10", "5s"],
         "",
-        "How long a TLS handshake may take, in seconds or with a unit.",
+        "How long a client may take to come in, in seconds or with a unit: its TLS handshake, and with -Y saying who \
+         it is.",
         |s, text| {
-            s.tls.handshake_timeout_s = time(text, SECOND)?.max(1);
+            s.entry_timeout_s = time(text, SECOND)?.max(1);
             Ok(())
         },
     ),
     value(
-        ["handshakes_max", "num", "1000", "4000"],
+        ["entering_max", "num", "1000", "4000"],
         "",
-        "Most TLS handshakes that are not done at once, over all workers; beyond them the oldest is given up.",
-        |s, text| assign(&mut s.tls.handshakes_max, number(text, 1..=1_000_000)),
+        "Most clients that have not come in at once, over all workers; beyond them the oldest is given up.",
+        |s, text| assign(&mut s.entering_max, number(text, 1..=1_000_000)),
     ),
     Opt {
         long: "allow_world_readable_secrets",
-        doc: "Serves with a private key that anybody on this machine may read, which is refused otherwise.",
+        doc: "Serves with a private key or a users file that anybody on this machine may read, which is refused \
+              otherwise.",
         set: Set::Switch(|s| s.allow_world_readable_secrets = true),
         ..OPT
     },
@@ -124,8 +148,31 @@ fn path(to: &mut Option<std::path::PathBuf>, text: &str) -> Result<(), Refusal> 
     }
 }
 
-/// What `-Z` and the suboptions must be together.
+/// What these options must be together.
 pub(crate) fn judge(settings: &Settings) -> Result<(), Refusal> {
+    judge_users(settings)?;
+    judge_tls(settings)
+}
+
+fn judge_users(settings: &Settings) -> Result<(), Refusal> {
+    let Settings {
+        users_file, sasl, ..
+    } = settings;
+    match (users_file.is_some(), sasl, settings.protocol) {
+        (false, true, _) => Err(Refusal::usage(
+            "-S needs -Y <file>: users of the binary protocol are in that file, too",
+        )),
+        (true, false, Protocol::Binary) => Err(Refusal::usage(
+            "-B binary and -Y need -S, or nobody could say who he is",
+        )),
+        (true, true, Protocol::Text) => Err(Refusal::usage(
+            "-S is for the binary protocol, and -B ascii leaves none",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn judge_tls(settings: &Settings) -> Result<(), Refusal> {
     let tls = &settings.tls;
     if !tls.enabled {
         return Ok(());

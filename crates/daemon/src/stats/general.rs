@@ -99,8 +99,8 @@ fn commands(settings: &Settings, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
     emit("touch_misses", &counters.touch_misses);
     emit("store_too_large", &counters.store_too_large);
     emit("store_no_memory", &counters.store_no_memory);
-    emit("auth_cmds", &NONE);
-    emit("auth_errors", &NONE);
+    emit("auth_cmds", &counters.auth_cmds);
+    emit("auth_errors", &counters.auth_errors);
     if settings.extended.idle_timeout_s > 0 {
         emit("idle_kicks", &counters.idle_kicks);
     }

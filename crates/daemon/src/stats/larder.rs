@@ -4,21 +4,29 @@
 use larder_runtime::{EmitRow, Snapshot};
 
 use crate::tls::TlsFigures;
+use crate::users::UsersFigures;
 
 /// Emits the rows.
-pub(crate) fn emit(tls: Option<TlsFigures>, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
+pub(crate) fn emit(
+    tls: Option<TlsFigures>,
+    users: Option<UsersFigures>,
+    snapshot: &Snapshot,
+    emit: &mut EmitRow<'_>,
+) {
     let store = &snapshot.store;
     emit("larder_version", &env!("CARGO_PKG_VERSION"));
     emit("worker_turns", &snapshot.counters.worker_turns);
     emit("conn_buffer_bytes", &snapshot.conn_buffer_bytes);
     emit("conns_refused", &snapshot.counters.conns_refused);
-    emit(
-        "handshakes_given_up",
-        &snapshot.counters.handshakes_given_up,
-    );
+    emit("entries_given_up", &snapshot.counters.entries_given_up);
     if let Some(tls) = tls {
         emit("cert_reloads", &tls.reloads);
         emit("cert_reloads_refused", &tls.refused);
+    }
+    if let Some(users) = users {
+        emit("users", &users.users);
+        emit("users_reloads", &users.reloads);
+        emit("users_reloads_refused", &users.refused);
     }
     emit("shard_set_asides", &snapshot.counters.shard_set_asides);
     emit("shard_pages_used", &store.pages_used);

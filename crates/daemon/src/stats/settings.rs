@@ -78,7 +78,7 @@ fn listening(settings: &Settings, row: &mut Row<'_>) {
 fn serving(settings: &Settings, row: &mut Row<'_>) {
     let several =
         settings.listen.len() > 1 || settings.listen.iter().any(|list| list.contains(','));
-    let protocol = match settings.protocol {
+    let protocol = match settings.protocol() {
         Protocol::Negotiated => "auto-negotiate",
         Protocol::Text => "ascii",
         Protocol::Binary => "binary",
@@ -96,8 +96,8 @@ fn serving(settings: &Settings, row: &mut Row<'_>) {
     row("cas_enabled", &yes_no(settings.cas));
     row("tcp_backlog", &settings.backlog);
     row("binding_protocol", &protocol);
-    row("auth_enabled_sasl", &"no");
-    row("auth_enabled_ascii", &"no");
+    row("auth_enabled_sasl", &yes_no(settings.sasl));
+    row("auth_enabled_ascii", &path(&settings.users_file, "no"));
     row("item_size_max", &settings.item_size_max);
 }
 
@@ -149,11 +149,14 @@ fn buffers(settings: &Settings, row: &mut Row<'_>) {
     row("inline_ascii_response", &"no");
 }
 
-fn tls(tls: &Tls, row: &mut Row<'_>) {
-    let path = |path: &Option<PathBuf>, none: &str| match path {
+fn path(path: &Option<PathBuf>, none: &str) -> String {
+    match path {
         Some(path) => path.display().to_string(),
         None => none.to_owned(),
-    };
+    }
+}
+
+fn tls(tls: &Tls, row: &mut Row<'_>) {
     // OpenSSL's numbers for the modes 0 to 3.
     let verify = [0, 1, 3, 7][tls.verify_mode.min(3) as usize];
     row("ssl_enabled", &yes_no(tls.enabled));

@@ -30,10 +30,12 @@ mod header;
 pub mod opcode;
 mod parse;
 pub mod reply;
+mod sasl;
 mod status;
 
 pub use command::{Arith, Command, Create, Get, Refused, Request, Sasl, Store};
 pub use header::{Echo, HEADER_LEN, REPLY_MAGIC, REQUEST_MAGIC};
+pub use sasl::{PLAIN, plain};
 pub use status::{ReplyStatus, not_stored};
 
 use header::Header;

@@ -1,6 +1,7 @@
 //! The classic text protocol, server's side: one line in, one [`Command`] out.
 //!
-//! [`decode`] finds the line and judges it, [`frequent()`] knows the two most frequent ones without; [`next_key`] walks the keys of a get line; [`reply`] writes the answers.
+//! [`decode`] finds the line and judges it, [`frequent()`] knows the two most frequent ones without; [`sign_in()`] is for
+//! clients that are not let in yet; [`next_key`] walks the keys of a get line; [`reply`] writes the answers.
 //! Data blocks are the caller's: a [`Store`] says how long its block is, a [`Refused`] how much to drop.
 //!
 //! The separator is the blank alone; tabs, NULs and an inner `\r` are bytes like others. A line ends with `\n`, and one
@@ -14,6 +15,7 @@ pub(crate) mod number;
 mod parse;
 pub mod reply;
 mod scan;
+mod sign_in;
 mod upkeep;
 mod watch;
 pub(crate) mod words;
@@ -25,6 +27,7 @@ pub use dump::{DumpedItem, metadump_line, mgdump_line, uri_encode};
 pub(crate) use frequent::key_at;
 pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;
+pub use sign_in::{SignIn, sign_in};
 pub use upkeep::{DumpFormat, LruMode, LruTuning, TempTtl, Upkeep, Which};
 pub use watch::{Stream, Streams};
 pub use words::next_key;

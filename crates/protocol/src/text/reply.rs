@@ -140,6 +140,16 @@ pub enum ErrorText {
     WatchPipelined,
     /// `watch` when there are as many watchers as there may be.
     TooManyWatchers,
+    /// Anything but an attempt to sign in, from a client that is not let in.
+    Unauthenticated,
+    /// The block with user and password is longer than [`AUTH_TOKEN_MAX`](crate::limits::AUTH_TOKEN_MAX).
+    AuthTokenTooLong,
+    /// It does not end with a CRLF where it should.
+    AuthTokenEnd,
+    /// It is not two words.
+    AuthTokenFormat,
+    /// No such user, or another password.
+    AuthFailure,
     /// The item is larger than `-I`.
     TooLarge,
     /// No memory for a storage command's item.
@@ -213,6 +223,11 @@ impl ErrorText {
             Self::WatchNotAllowed => b"CLIENT_ERROR watch commands not allowed\r\n",
             Self::WatchPipelined => b"ERROR cannot pipeline other commands before watch\r\n",
             Self::TooManyWatchers => b"WATCHER_TOO_MANY log watcher limit reached\r\n",
+            Self::Unauthenticated => b"CLIENT_ERROR unauthenticated\r\n",
+            Self::AuthTokenTooLong => b"CLIENT_ERROR auth token too long\r\n",
+            Self::AuthTokenEnd => b"CLIENT_ERROR bad command line termination\r\n",
+            Self::AuthTokenFormat => b"CLIENT_ERROR bad authentication token format\r\n",
+            Self::AuthFailure => b"CLIENT_ERROR authentication failure\r\n",
             Self::TooLarge => b"SERVER_ERROR object too large for cache\r\n",
             Self::OutOfMemoryStoring => b"SERVER_ERROR out of memory storing object\r\n",
             Self::OutOfMemory => b"SERVER_ERROR out of memory\r\n",

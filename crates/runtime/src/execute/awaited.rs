@@ -3,7 +3,7 @@
 use crossbeam::channel::TryRecvError;
 use larder_protocol::text::{ErrorText, reply};
 
-use super::session::{Awaiting, State};
+use super::session::{Awaiting, State, Teller};
 use super::{Pause, Session, Turn};
 use crate::clerk::{Answer, Question};
 
@@ -16,16 +16,16 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), Pause> {
         if self.daemon.tls().is_some() {
-            self.ask_clerk(session, Question::RefreshCerts, noreply);
+            self.ask_clerk(session, Question::RefreshCerts, Teller::Text { noreply });
         } else if !noreply {
             out.extend_from_slice(ErrorText::TlsNotEnabled.line());
         }
         Ok(())
     }
 
-    fn ask_clerk(&self, session: &mut Session, question: Question, noreply: bool) {
-        let answer = self.clerk.ask(question, self.journal.waker());
-        session.state = State::Awaiting(Box::new(Awaiting { answer, noreply }));
+    pub(super) fn ask_clerk(&self, session: &mut Session, question: Question, teller: Teller) {
+        let asking = self.clerk.ask(question, self.journal.waker());
+        session.state = State::Awaiting(Box::new(Awaiting { asking, teller }));
     }
 
     /// Goes on if the answer is there.
@@ -33,18 +33,26 @@ impl Turn<'_> {
         let State::Awaiting(awaiting) = &session.state else {
             return None;
         };
-        let noreply = awaiting.noreply;
-        let text = match awaiting.answer.try_recv() {
+        let teller = awaiting.teller;
+        let answer = match awaiting.asking.answer.try_recv() {
+            Ok(answer) => answer,
             Err(TryRecvError::Empty) => return Some(Pause::Answer),
             // The clerk answers before it ends.
-            Err(TryRecvError::Disconnected) => ErrorText::Error.line().to_vec(),
-            Ok(Answer::Certs(Ok(()))) => reply::OK.to_vec(),
-            Ok(Answer::Certs(Err(error))) => format!("{error}\r\n").into_bytes(),
+            Err(TryRecvError::Disconnected) => Answer::Judged(None),
         };
-        if !noreply {
-            out.extend_from_slice(&text);
-        }
         session.state = State::Line;
+        match answer {
+            Answer::Judged(user) => self.judged(session, user.as_deref(), teller, out),
+            Answer::Certs(outcome) => {
+                let text = match outcome {
+                    Ok(()) => reply::OK.to_vec(),
+                    Err(error) => format!("{error}\r\n").into_bytes(),
+                };
+                if !matches!(teller, Teller::Text { noreply: true }) {
+                    out.extend_from_slice(&text);
+                }
+            }
+        }
         None
     }
 }

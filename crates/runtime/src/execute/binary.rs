@@ -43,6 +43,9 @@ impl Turn<'_> {
                     Err(pause) => (0, Some(pause)),
                 };
             }
+            Command::Sasl(sasl) if session.offers_sasl() => {
+                return self.sasl(session, echo, &sasl, head_len, input, out);
+            }
             other => self.other_frame(session, echo, other, out),
         };
         used(head_len, done)
@@ -147,7 +150,7 @@ impl Turn<'_> {
     }
 
     /// Everything but fetches and stores.
-    fn other_frame(
+    pub(super) fn other_frame(
         &self,
         session: &mut Session,
         echo: Echo,
@@ -184,6 +187,9 @@ impl Turn<'_> {
             Command::Quit => {
                 reply::done(out, echo, 0);
                 return Err(Pause::Close(CloseReason::Normal));
+            }
+            Command::SaslListMechs if session.offers_sasl() => {
+                reply::body(out, echo, ReplyStatus::Success, binary::PLAIN);
             }
             Command::SaslListMechs | Command::Sasl(_) => {
                 if let Some(refused) = command.without_sasl() {
@@ -228,7 +234,7 @@ impl Turn<'_> {
 }
 
 /// Answers a frame that is refused: at once, or behind its value.
-fn refuse(
+pub(super) fn refuse(
     session: &mut Session,
     echo: Echo,
     refused: Refused,

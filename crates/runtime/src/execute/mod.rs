@@ -11,6 +11,7 @@ mod awaited;
 mod binary;
 mod detail;
 mod dump;
+mod gated;
 mod get;
 mod meta;
 mod observe;
@@ -81,7 +82,7 @@ impl<'a> Turn<'a> {
         self.cfd.set(session.cfd);
         if session.wire == Wire::Undecided {
             match decide(session.protocol, input) {
-                Ok(wire) => session.wire = wire,
+                Ok(wire) => session.speaks(wire),
                 Err(pause) => return (0, pause),
             }
         }
@@ -94,10 +95,13 @@ impl<'a> Turn<'a> {
             let rest = &input[at..];
             let (used, pause) = match session.state {
                 State::Line if rest.is_empty() => (0, Some(Pause::Input)),
+                State::Line if session.wire == Wire::Text => {
+                    self.line(session, rest, out, &mut commands_left)
+                }
                 State::Line if session.wire == Wire::Binary => {
                     self.frame(session, rest, out, &mut commands_left)
                 }
-                State::Line => self.line(session, rest, out, &mut commands_left),
+                State::Line => self.gated(session, rest, out, &mut commands_left),
                 _ => self.go_on(session, rest, out),
             };
             at += used;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crossbeam::channel::Receiver;
 use larder_protocol::binary::reply as frames;
 use larder_protocol::binary::{Echo, ReplyStatus};
 use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
@@ -14,9 +13,11 @@ use super::detail::Listing;
 use super::dump::{DumpAs, DumpAt};
 use super::meta::MetaFilling;
 use super::upkeep::Ask;
-use crate::clerk::Answer;
+use crate::clerk;
 use crate::config::Protocol;
+use crate::gate::Pass;
 use crate::shared::Shared;
+use crate::tls;
 use crate::watch::{Feed, Watcher, Watchers};
 
 /// Why a connection's turn ended.
@@ -58,7 +59,9 @@ pub(crate) enum CloseReason {
     /// TLS cannot go on, or never began; it is logged.
     Faulty,
     /// It took too long to come in, or too many others are about to.
-    Handshake,
+    NotIn,
+    /// It sent something else than who it is.
+    Unauthenticated,
     /// TLS was spoken where it is not.
     TlsOnPlain,
     /// The socket is broken.
@@ -100,6 +103,8 @@ pub(crate) enum Wire {
     Undecided,
     Text,
     Binary,
+    /// What its pass says, if it is let in at all.
+    Gated,
 }
 
 /// A reply that is sent later.
@@ -246,8 +251,8 @@ pub(crate) struct Asking {
 
 /// A question that the daemon has not answered yet.
 pub(crate) struct Awaiting {
-    pub(crate) answer: Receiver<Answer>,
-    pub(crate) noreply: bool,
+    pub(crate) asking: clerk::Asking,
+    pub(crate) teller: Teller,
 }
 
 /// A connection's side of the protocol; its sockets and buffers are elsewhere.
@@ -260,20 +265,52 @@ pub(crate) struct Session {
     pub(crate) protocol: Protocol,
     /// The connection's descriptor, by which watchers are told of it.
     pub(crate) cfd: i32,
+    /// Who it is, where that is asked.
+    pub(crate) pass: Option<Box<Pass>>,
     /// Where to look for the key of the next line, if that was found out ahead.
     pub(crate) ahead: Option<Spot>,
 }
 
 impl Session {
-    pub(crate) fn new(protocol: Protocol, cfd: i32) -> Self {
+    pub(crate) fn new(protocol: Protocol, cfd: i32, pass: Option<Box<Pass>>) -> Self {
         Self {
             state: State::Line,
             searched: 0,
             wire: Wire::Undecided,
             protocol,
             cfd,
+            pass,
             ahead: None,
         }
+    }
+
+    /// From the first byte on it is known which protocol it speaks.
+    pub(crate) fn speaks(&mut self, wire: Wire) {
+        self.wire = match &mut self.pass {
+            None => wire,
+            Some(pass) => {
+                pass.binary = wire == Wire::Binary;
+                Wire::Gated
+            }
+        };
+    }
+
+    /// Lets it in by the certificate (DER) that it has shown, if that is somebody's.
+    pub(crate) fn show_certificate(&mut self, certificate: &[u8]) {
+        if let Some(pass) = &mut self.pass {
+            let names = tls::names_in(certificate);
+            pass.let_in_by_cert(names.iter().map(AsRef::as_ref));
+        }
+    }
+
+    /// Whether it may say by SASL who it is.
+    pub(crate) fn offers_sasl(&self) -> bool {
+        self.pass.as_ref().is_some_and(|pass| pass.gate.sasl())
+    }
+
+    /// Whether it is not let in, and would have to be.
+    pub(crate) fn is_outside(&mut self) -> bool {
+        self.pass.as_mut().is_some_and(|pass| !pass.is_in())
     }
 
     /// Whether a line begins with the next byte of input.

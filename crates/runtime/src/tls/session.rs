@@ -66,6 +66,12 @@ impl TlsSession {
         self.tls.is_handshaking()
     }
 
+    /// The certificate that the client has shown, in DER.
+    pub(crate) fn client_certificate(&self) -> Option<&[u8]> {
+        let first = self.tls.peer_certificates()?.first()?;
+        Some(first.as_ref())
+    }
+
     /// Whether the client has said that nothing more will come.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended

@@ -15,7 +15,7 @@ use larder_store::RelTime;
 use super::{Worker, enqueue};
 use crate::conn::Conn;
 use crate::execute::{CONNS_TOGETHER, CloseReason, PARSING, Pause, Turn};
-use crate::limits::{READ_BYTES, SMALL_READ};
+use crate::limits::{ENTRY_READ_BYTES, READ_BYTES, SMALL_READ};
 use crate::quota::{Cause, Quota};
 use crate::shared::WorkerFace;
 use crate::snapshot::Counter;
@@ -99,8 +99,8 @@ impl<'a> Worker<'a> {
         if conn.closing.is_some() || conn.has_output() {
             return self.write_out(number);
         }
-        if conn.socket.is_handshaking() && !self.handshakes.take() {
-            return enqueue(conn, &mut self.queue, number);
+        if conn.entering {
+            return self.serve_entering(number);
         }
         let mut pause = Pause::Input;
         if conn.pending {
@@ -113,6 +113,45 @@ impl<'a> Worker<'a> {
                 Ok(len) => work(&turn, conn, &self.read_buf[..len], &mut self.replies),
                 Err(pause) => pause,
             };
+        }
+        self.after(number, pause);
+    }
+
+    /// [`Self::serve`] for a connection that is not in yet.
+    #[inline(never)]
+    fn serve_entering(&mut self, number: usize) {
+        let turn = self.execution();
+        let Some(conn) = self.conns.get_mut(number) else {
+            return;
+        };
+        let handshaking = conn.socket.is_handshaking();
+        if handshaking && !self.entering.take_handshake() {
+            return enqueue(conn, &mut self.queue, number);
+        }
+        let mut pause = Pause::Input;
+        if conn.pending {
+            conn.pending = false;
+            pause = work(&turn, conn, &[], &mut self.replies);
+        }
+        if pause == Pause::Input {
+            // Records of TLS are read whole.
+            let room = match conn.socket.is_tls() {
+                true => READ_BYTES,
+                false => ENTRY_READ_BYTES,
+            };
+            let room = &mut self.read_buf[..room];
+            let came = read(conn, room, self.face, &mut self.quota, self.now);
+            if handshaking {
+                conn.see_handshake();
+            }
+            pause = match came {
+                Ok(len) => work(&turn, conn, &self.read_buf[..len], &mut self.replies),
+                Err(pause) => pause,
+            };
+        }
+        conn.see_entry();
+        if conn.floods_entry() {
+            pause = Pause::Close(CloseReason::Unauthenticated);
         }
         self.after(number, pause);
     }
@@ -258,7 +297,7 @@ fn read(
     conn.note_activity(now);
     // Unless the other side has closed, there is no need to be told that the socket is empty.
     conn.readable = more || conn.hung_up;
-    conn.brings_much = len > SMALL_READ;
+    conn.reads_alone = len > SMALL_READ;
     Ok(len)
 }
 

@@ -1,0 +1,252 @@
+//! The users file: read at the start and whenever it changes, all of it or nothing. `parse` knows its lines, `password`
+//! what stands in them.
+
+pub(crate) mod password;
+
+mod parse;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use larder_runtime::{Gate, User};
+
+pub(crate) use self::parse::judge_name;
+use self::parse::{Entries, Entry};
+use self::password::Password;
+use crate::limits::USERS_FILE_MAX;
+use crate::refusal::Refusal;
+use crate::secret::{self, Stamp};
+use crate::settings::Settings;
+
+/// The users in force.
+pub(crate) struct Users {
+    path: PathBuf,
+    allow_world_readable: bool,
+    gate: Arc<Gate>,
+    in_force: ArcSwap<InForce>,
+}
+
+/// What one reading has brought. It is replaced as a whole.
+struct InForce {
+    entries: Arc<Entries>,
+    /// The file when it was last read, with or without success.
+    stamp: Stamp,
+    figures: UsersFigures,
+}
+
+/// What `stats` says of the users file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UsersFigures {
+    /// How many users there are.
+    pub(crate) users: usize,
+    /// How often the file was read anew with success, and without.
+    pub(crate) reloads: u64,
+    pub(crate) refused: u64,
+}
+
+impl Users {
+    /// Reads the file, if one is named. A bad one is refused with memcached's exit code.
+    pub(crate) fn load(settings: &Settings) -> Result<Option<Self>, Refusal> {
+        let Some(path) = &settings.users_file else {
+            return Ok(None);
+        };
+        let stamp = secret::stamp(path);
+        let allow_world_readable = settings.allow_world_readable_secrets;
+        let entries =
+            read(path, allow_world_readable).map_err(|why| Refusal::value(why).at("-Y"))?;
+        let gate = Gate::new(listed(&entries), settings.sasl);
+        let figures = UsersFigures {
+            users: entries.len(),
+            ..UsersFigures::default()
+        };
+        let in_force = ArcSwap::from_pointee(InForce {
+            entries: Arc::new(entries),
+            stamp,
+            figures,
+        });
+        Ok(Some(Self {
+            path: path.clone(),
+            allow_world_readable,
+            gate: Arc::new(gate),
+            in_force,
+        }))
+    }
+
+    /// What the runtime lets clients in by.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file is another than that which was read last.
+    pub(crate) fn file_changed(&self) -> bool {
+        self.in_force.load().stamp != secret::stamp(&self.path)
+    }
+
+    /// Reads the file anew: all is good and goes into force, or the old stays. Only one thread may call this at a time.
+    pub(crate) fn reload(&self) {
+        let old = self.in_force.load_full();
+        let stamp = secret::stamp(&self.path);
+        let mut figures = old.figures;
+        let entries = match read(&self.path, self.allow_world_readable) {
+            Ok(entries) => {
+                self.gate.replace(listed(&entries));
+                figures.users = entries.len();
+                figures.reloads += 1;
+                log::info!("users are read anew and in force: {}", entries.len());
+                Arc::new(entries)
+            }
+            Err(why) => {
+                log::warn!("users stay as they were: {why}");
+                figures.refused += 1;
+                Arc::clone(&old.entries)
+            }
+        };
+        self.in_force.store(Arc::new(InForce {
+            entries,
+            stamp,
+            figures,
+        }));
+    }
+
+    /// Whether this is one of the user's passwords. A name that is nobody's takes as long as one that is somebody's.
+    pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> bool {
+        let entries = Arc::clone(&self.in_force.load().entries);
+        let known = entries
+            .get(name)
+            .filter(|entry| !entry.passwords.is_empty());
+        let judged = known.or_else(|| costliest(&entries));
+        let right = judged.is_some_and(|entry| {
+            let all = entry.passwords.iter().map(|one| one.is(password));
+            all.fold(false, |any, right| any | right)
+        });
+        known.is_some() && right
+    }
+
+    /// For `stats`.
+    pub(crate) fn figures(&self) -> UsersFigures {
+        self.in_force.load().figures
+    }
+}
+
+/// Somebody whose password takes long to be judged.
+fn costliest(entries: &Entries) -> Option<&Entry> {
+    let is_hashed = |password: &Password| matches!(password, Password::Hashed { .. });
+    let mut all = entries.values();
+    all.find(|entry| entry.passwords.iter().any(is_hashed))
+        .or_else(|| entries.values().next())
+}
+
+fn listed(entries: &Entries) -> Vec<User> {
+    let users = entries.keys().map(|name| User {
+        name: name.clone(),
+        certs: Vec::new(),
+    });
+    users.collect()
+}
+
+/// Reads all of it, only if it is a secret.
+fn read(path: &Path, allow_world_readable: bool) -> Result<Entries, String> {
+    let name = path.display();
+    if !allow_world_readable {
+        secret::check(path).map_err(|why| format!("{name}: {why}"))?;
+    }
+    let mut text = Vec::new();
+    let opened = File::open(path);
+    opened
+        .and_then(|file| file.take(USERS_FILE_MAX + 1).read_to_end(&mut text))
+        .map_err(|error| format!("{name} cannot be read: {error}"))?;
+    if text.len() as u64 > USERS_FILE_MAX {
+        return Err(format!("{name} is longer than {USERS_FILE_MAX} bytes"));
+    }
+    parse::parse(&text).map_err(|why| format!("{name}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A file of users, and what is read from it.
+    fn users(text: &str) -> (TempDir, Users) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("users");
+        write(&path, text);
+        let settings = Settings {
+            users_file: Some(path),
+            ..Settings::default()
+        };
+        let users = Users::load(&settings).expect("good").expect("users");
+        (folder, users)
+    }
+
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).expect("written");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    }
+
+    #[test]
+    fn any_password_of_a_user_is_right_and_no_other() {
+        let hashed = password::hash(b"hashed").expect("a hash");
+        let (_folder, users) = users(&format!("ann:one\nann:two\nbob:{hashed}\n"));
+        assert!(users.check(b"ann", b"one") && users.check(b"ann", b"two"));
+        assert!(users.check(b"bob", b"hashed") && users.check(b"bob", b"hashed"));
+        for (name, password) in [
+            (&b"ann"[..], &b"three"[..]),
+            (b"bob", b"one"),
+            (b"bob", hashed.as_bytes()),
+            (b"eve", b"hashed"),
+            (b"", b""),
+        ] {
+            assert!(!users.check(name, password), "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_bad_file_changes_nothing() {
+        let (folder, users) = users("ann:one\n");
+        let path = folder.path().join("users");
+        assert!(!users.file_changed());
+        for bad in ["ann:new\nbob\n", "ann:new\nbob:$argon2id$\n"] {
+            write(&path, bad);
+            assert!(users.file_changed());
+            users.reload();
+            assert!(!users.file_changed());
+            assert!(users.check(b"ann", b"one") && !users.check(b"ann", b"new"));
+        }
+        write(&path, "bob:new\n");
+        users.reload();
+        assert!(users.check(b"bob", b"new") && !users.check(b"ann", b"one"));
+        let UsersFigures {
+            users,
+            reloads,
+            refused,
+        } = users.figures();
+        assert_eq!((users, reloads, refused), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_file_that_anybody_may_read_is_refused_with_its_mode() {
+        let (folder, users) = users("ann:one\n");
+        let path = folder.path().join("users");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
+        let why = read(&path, false).err().expect("a refusal");
+        assert!(
+            why.contains("users: anybody may read it (mode 0644)"),
+            "{why}"
+        );
+        assert!(read(&path, true).is_ok());
+        users.reload();
+        assert_eq!(users.figures().refused, 1);
+    }
+}

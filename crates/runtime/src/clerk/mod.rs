@@ -1,0 +1,192 @@
+//! The thread that asks the daemon what takes longer than a worker's turn may: reading files, comparing passwords.
+//!
+//! A connection whose command needs such an answer waits for it ([`Pause::Answer`](crate::execute::Pause::Answer));
+//! its worker goes on with the others, and is woken when the answer is there. Questions are answered one by one; who has
+//! given wrong passwords before is kept waiting (`slow`).
+
+mod slow;
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::thread;
+
+use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
+
+use self::slow::{Address, Slow};
+use crate::EndProcessOnPanic;
+use crate::clock::Clock;
+use crate::daemon::Daemon;
+use crate::quota::{Cause, Quota};
+use crate::shared::ConnInfo;
+use crate::tls::TlsError;
+
+/// Bytes of a user's name that are logged.
+const NAME_LOGGED_MAX: usize = 64;
+
+/// What the daemon is asked.
+pub(crate) enum Question {
+    /// To read the certificates anew (`refresh_certs`).
+    RefreshCerts,
+    /// Whether somebody is who it says it is.
+    Claim(Claim),
+}
+
+/// Who a client says it is.
+pub(crate) struct Claim {
+    pub(crate) user: Box<[u8]>,
+    pub(crate) password: Box<[u8]>,
+    pub(crate) info: Arc<ConnInfo>,
+}
+
+/// What the daemon says.
+pub(crate) enum Answer {
+    /// They are in force, or why not.
+    Certs(Result<(), TlsError>),
+    /// The user's name, if the password is right.
+    Judged(Option<Box<[u8]>>),
+}
+
+/// A question's other end: the answer comes here, and who drops it wants it no more.
+pub(crate) struct Asking {
+    pub(crate) answer: Receiver<Answer>,
+    _wanted: Arc<()>,
+}
+
+struct Asked {
+    question: Question,
+    answer: Sender<Answer>,
+    wanted: Weak<()>,
+    waker: Arc<mio::Waker>,
+}
+
+/// How the thread is reached; it ends with its last handle.
+#[derive(Clone)]
+pub(crate) struct Clerk(Sender<Asked>);
+
+impl Clerk {
+    /// Starts the thread.
+    pub(crate) fn start(daemon: Arc<dyn Daemon>, clock: Clock) -> io::Result<Self> {
+        let (sender, all_asked) = channel::unbounded();
+        let desk = Desk {
+            daemon,
+            clock,
+            slow: Slow::default(),
+            waiting: Vec::new(),
+            quota: Quota::default(),
+        };
+        let run = move || {
+            let _end = EndProcessOnPanic;
+            desk.serve(&all_asked);
+        };
+        thread::Builder::new().name("clerk".to_owned()).spawn(run)?;
+        Ok(Self(sender))
+    }
+
+    /// One without a thread, who answers nothing.
+    pub(crate) fn absent() -> Self {
+        Self(channel::unbounded().0)
+    }
+
+    /// Asks. `waker` is the worker's to be woken when the answer is there. Each connection asks one question at a time, so
+    /// `-c` bounds how many wait.
+    pub(crate) fn ask(&self, question: Question, waker: Arc<mio::Waker>) -> Asking {
+        let (sender, answer) = channel::bounded(1);
+        let wanted = Arc::new(());
+        let asked = Asked {
+            question,
+            answer: sender,
+            wanted: Arc::downgrade(&wanted),
+            waker,
+        };
+        // The thread lives as long as this handle.
+        let _ = self.0.send(asked);
+        Asking {
+            answer,
+            _wanted: wanted,
+        }
+    }
+}
+
+/// The thread's own.
+struct Desk {
+    daemon: Arc<dyn Daemon>,
+    clock: Clock,
+    slow: Slow,
+    /// Claims of those who are kept waiting, oldest first.
+    waiting: Vec<Asked>,
+    quota: Quota,
+}
+
+impl Desk {
+    /// Answers until nobody can ask any more.
+    fn serve(mut self, all_asked: &Receiver<Asked>) {
+        loop {
+            let next = match self.rest() {
+                None => all_asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(rest) => all_asked.recv_timeout(rest),
+            };
+            match next {
+                Ok(asked) => self.waiting.push(asked),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for asked in std::mem::take(&mut self.waiting) {
+                self.take(asked);
+            }
+        }
+    }
+
+    /// How long nobody has to be answered, if anybody waits at all.
+    fn rest(&self) -> Option<std::time::Duration> {
+        let now = self.clock.elapsed();
+        let dues = self
+            .waiting
+            .iter()
+            .map(|asked| self.slow.due(address(asked)));
+        dues.min().map(|due| due.saturating_sub(now))
+    }
+
+    /// Answers, or keeps waiting.
+    fn take(&mut self, asked: Asked) {
+        if asked.wanted.strong_count() == 0 {
+            return;
+        }
+        let answer = match &asked.question {
+            Question::RefreshCerts => Answer::Certs(self.daemon.refresh_certs()),
+            Question::Claim(_) if self.slow.due(address(&asked)) > self.clock.elapsed() => {
+                return self.waiting.push(asked);
+            }
+            Question::Claim(claim) => Answer::Judged(self.judge(claim)),
+        };
+        // Whoever asked may be gone.
+        let _ = asked.answer.send(answer);
+        if let Err(error) = asked.waker.wake() {
+            log::error!("a worker cannot be told of an answer: {error}");
+        }
+    }
+
+    fn judge(&mut self, claim: &Claim) -> Option<Box<[u8]>> {
+        if self.daemon.check_password(&claim.user, &claim.password) {
+            return Some(claim.user.clone());
+        }
+        self.slow
+            .failed(Address::of(&claim.info), self.clock.elapsed());
+        if let Some(left_out) = self.quota.take(Cause::Auth, self.clock.now()) {
+            let name = &claim.user[..claim.user.len().min(NAME_LOGGED_MAX)];
+            log::warn!(
+                "{}: authentication failure of user `{}`{left_out}",
+                claim.info.peer,
+                name.escape_ascii()
+            );
+        }
+        None
+    }
+}
+
+/// Where a claim comes from; no other question is ever slowed.
+fn address(asked: &Asked) -> Option<Address> {
+    match &asked.question {
+        Question::RefreshCerts => None,
+        Question::Claim(claim) => Address::of(&claim.info),
+    }
+}

@@ -1,0 +1,166 @@
+//! Clients that have to be let in: until they are, they say who they are, and nothing else they say is heard.
+
+use std::sync::Arc;
+
+use larder_protocol::binary::{self, Command, Echo, ReplyStatus, Request, Sasl, Status, reply};
+use larder_protocol::text::{self, ErrorText, SignIn, sign_in};
+
+use super::binary::refuse;
+use super::session::{Reply, State, Teller};
+use super::text::{Used, used};
+use super::{CloseReason, Pause, Session, Turn};
+use crate::clerk::{Claim, Question};
+use crate::snapshot::Counter;
+
+impl Turn<'_> {
+    /// The command at the front of the input, of a client that has to be let in: looked at anew for each, so that whoever
+    /// is taken off the list is out with its next command.
+    #[inline(never)]
+    pub(super) fn gated(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        commands_left: &mut u32,
+    ) -> Used {
+        let Some(pass) = &mut session.pass else {
+            return (0, Some(Pause::Close(CloseReason::Unauthenticated)));
+        };
+        match (pass.is_in(), pass.binary) {
+            (true, false) => self.line(session, input, out, commands_left),
+            (true, true) => self.frame(session, input, out, commands_left),
+            (false, false) => self.text_at_the_door(session, input, out),
+            (false, true) => self.frame_at_the_door(session, input, out),
+        }
+    }
+
+    /// What a client of the text protocol says at the front of the input.
+    #[cold]
+    fn text_at_the_door(&self, session: &mut Session, input: &[u8], out: &mut Vec<u8>) -> Used {
+        match sign_in(input) {
+            SignIn::Partial => (0, Some(Pause::Input)),
+            SignIn::Closing => (0, Some(Pause::Close(CloseReason::Unauthenticated))),
+            SignIn::Refused {
+                len,
+                swallow,
+                error,
+            } => {
+                if swallow == 0 {
+                    out.extend_from_slice(error.line());
+                } else {
+                    session.state = State::Swallowing {
+                        left: swallow,
+                        reply: Reply::Text(error.line()),
+                    };
+                }
+                (len, None)
+            }
+            SignIn::Claim {
+                len,
+                user,
+                password,
+            } => {
+                self.claim(session, user, password, Teller::Text { noreply: false });
+                (len, None)
+            }
+        }
+    }
+
+    /// What a client of the binary protocol says at the front of the input.
+    #[cold]
+    fn frame_at_the_door(&self, session: &mut Session, input: &[u8], out: &mut Vec<u8>) -> Used {
+        let (head_len, request) = match binary::decode(input) {
+            Status::Complete { head_len, request } => (head_len, request),
+            Status::Incomplete { .. } => return (0, Some(Pause::Input)),
+            Status::BadMagic => return (0, Some(Pause::Close(CloseReason::BadFrame))),
+        };
+        let Request { echo, command } = request;
+        if let Some(refused) = request.unauthenticated() {
+            reply::error(out, echo, refused.status);
+            return (head_len, Some(Pause::Close(CloseReason::Unauthenticated)));
+        }
+        match command {
+            Command::Sasl(sasl) if session.offers_sasl() => {
+                self.sasl(session, echo, &sasl, head_len, input, out)
+            }
+            // The rest of what needs no authentication is answered as ever.
+            command => used(head_len, self.other_frame(session, echo, command, out)),
+        }
+    }
+
+    /// One message of SASL, whose data are behind its head.
+    pub(super) fn sasl(
+        &self,
+        session: &mut Session,
+        echo: Echo,
+        sasl: &Sasl<'_>,
+        head_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
+        if let Some(refused) = sasl.refused() {
+            return (head_len, refuse(session, echo, refused, out).err());
+        }
+        let len = head_len + sasl.data_len as usize;
+        let Some(data) = input.get(head_len..len) else {
+            return (0, Some(Pause::Input));
+        };
+        let Some(pass) = &mut session.pass else {
+            return (len, None);
+        };
+        let begun = std::mem::take(&mut pass.sasl_begun);
+        if sasl.mechanism == binary::PLAIN && !sasl.step && data.is_empty() {
+            pass.sasl_begun = true;
+            reply::body(out, echo, ReplyStatus::AuthContinue, b"");
+            return (len, None);
+        }
+        let heard = sasl.mechanism == binary::PLAIN && (begun || !sasl.step);
+        match binary::plain(data).filter(|_| heard) {
+            Some((user, password)) => self.claim(session, user, password, Teller::Binary(echo)),
+            // It is nobody's, and is judged, counted and logged like any that is wrong.
+            None => self.claim(session, b"", b"", Teller::Binary(echo)),
+        }
+        (len, None)
+    }
+
+    /// Has a claim judged; the connection waits for that.
+    fn claim(&self, session: &mut Session, user: &[u8], password: &[u8], teller: Teller) {
+        self.count(Counter::AuthCmds, 1);
+        let Some(pass) = &session.pass else {
+            return;
+        };
+        let claim = Claim {
+            user: user.into(),
+            password: password.into(),
+            info: Arc::clone(&pass.info),
+        };
+        self.ask_clerk(session, Question::Claim(claim), teller);
+    }
+
+    /// A claim was judged.
+    pub(super) fn judged(
+        &self,
+        session: &mut Session,
+        user: Option<&[u8]>,
+        teller: Teller,
+        out: &mut Vec<u8>,
+    ) {
+        let pass = session.pass.as_mut();
+        let is_in = user.is_some_and(|name| pass.is_some_and(|pass| pass.let_in(name)));
+        if !is_in {
+            self.count(Counter::AuthErrors, 1);
+        }
+        match (teller, is_in) {
+            (Teller::Text { .. }, true) => {
+                out.extend_from_slice(text::reply::STORED);
+            }
+            (Teller::Binary(echo), true) => {
+                reply::body(out, echo, ReplyStatus::Success, reply::AUTHENTICATED);
+            }
+            (teller, false) => {
+                let refusal = teller.refusal(ErrorText::AuthFailure, ReplyStatus::AuthError);
+                refusal.write(out);
+            }
+        }
+    }
+}

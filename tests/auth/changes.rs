@@ -1,0 +1,57 @@
+//! A users file that is replaced while clients are in.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{Conn, wait_until};
+use crate::users::{Guarded, LIMIT, say};
+
+const USERS: &str = "ann:one\nbob:two\n";
+
+/// How often the file was read anew, with success and without.
+fn reloads(conn: &mut Conn) -> (u64, u64) {
+    let good = conn.stat_of("larder", "users_reloads");
+    (good, conn.stat_of("larder", "users_reloads_refused"))
+}
+
+#[test]
+fn it_is_read_anew_when_it_changes_and_who_is_gone_is_out() {
+    let guarded = Guarded::start(USERS, &["-t", "2"]);
+    let mut ann = guarded.connect_as("ann", "one");
+    let mut bob = guarded.connect_as("bob", "two");
+    guarded.replace("ann:other\ncarl:three\n");
+    wait_until(LIMIT, "the file to be read", || reloads(&mut ann).0 > 0);
+    assert_eq!(bob.ask("get key"), "CLIENT_ERROR unauthenticated");
+    assert_eq!(bob.ask("version"), "CLIENT_ERROR unauthenticated");
+    assert_eq!(say(&mut bob, "carl", "three"), "STORED");
+    assert_eq!(bob.ask("mn"), "MN");
+    // Another password throws nobody out who is in.
+    assert_eq!(ann.ask("mn"), "MN");
+    let mut late = guarded.connect();
+    let failure = "CLIENT_ERROR authentication failure";
+    assert_eq!(say(&mut late, "ann", "one"), failure);
+    assert_eq!(say(&mut late, "ann", "other"), "STORED");
+    assert_eq!(ann.stat_of("larder", "users"), 2);
+}
+
+#[test]
+fn a_bad_file_changes_nothing() {
+    let guarded = Guarded::start(USERS, &[]);
+    let mut ann = guarded.connect_as("ann", "one");
+    guarded.replace("ann:one\ncarl\n");
+    wait_until(LIMIT, "the file to be read", || reloads(&mut ann).1 > 0);
+    guarded.wait_for_log("line 2: should be user:password");
+    guarded.connect_as("bob", "two");
+    assert_eq!(reloads(&mut ann).0, 0);
+}
+
+#[test]
+fn a_signal_has_it_read_at_once() {
+    let guarded = Guarded::start(USERS, &[]);
+    let mut ann = guarded.connect_as("ann", "one");
+    for read in 1..=3 {
+        kill(Pid::from_raw(guarded.server.pid() as i32), Signal::SIGHUP).expect("our own child");
+        wait_until(LIMIT, "the file to be read", || reloads(&mut ann).0 >= read);
+    }
+    assert_eq!(ann.ask("mn"), "MN");
+}
