@@ -150,7 +150,7 @@ impl Turn<'_> {
     }
 
     /// Everything but fetches and stores.
-    pub(super) fn other_frame(
+    fn other_frame(
         &self,
         session: &mut Session,
         echo: Echo,

@@ -7,30 +7,24 @@ use larder_protocol::text::{self, ErrorText, SignIn, sign_in};
 
 use super::binary::refuse;
 use super::session::{Reply, State, Teller};
-use super::text::{Used, used};
+use super::text::Used;
 use super::{CloseReason, Pause, Session, Turn};
 use crate::clerk::{Claim, Question};
 use crate::snapshot::Counter;
 
 impl Turn<'_> {
-    /// The command at the front of the input, of a client that has to be let in: looked at anew for each, so that whoever
-    /// is taken off the list is out with its next command.
+    /// What a client that is not in says at the front of the input.
+    #[cold]
     #[inline(never)]
-    pub(super) fn gated(
+    pub(super) fn at_the_door(
         &self,
         session: &mut Session,
         input: &[u8],
         out: &mut Vec<u8>,
-        commands_left: &mut u32,
     ) -> Used {
-        let Some(pass) = &mut session.pass else {
-            return (0, Some(Pause::Close(CloseReason::Unauthenticated)));
-        };
-        match (pass.is_in(), pass.binary) {
-            (true, false) => self.line(session, input, out, commands_left),
-            (true, true) => self.frame(session, input, out, commands_left),
-            (false, false) => self.text_at_the_door(session, input, out),
-            (false, true) => self.frame_at_the_door(session, input, out),
+        match session.pass.as_ref().is_some_and(|pass| pass.binary) {
+            true => self.frame_at_the_door(session, input, out),
+            false => self.text_at_the_door(session, input, out),
         }
     }
 
@@ -83,8 +77,21 @@ impl Turn<'_> {
             Command::Sasl(sasl) if session.offers_sasl() => {
                 self.sasl(session, echo, &sasl, head_len, input, out)
             }
-            // The rest of what needs no authentication is answered as ever.
-            command => used(head_len, self.other_frame(session, echo, command, out)),
+            Command::SaslListMechs if session.offers_sasl() => {
+                reply::body(out, echo, ReplyStatus::Success, binary::PLAIN);
+                (head_len, None)
+            }
+            Command::Version => {
+                let version = self.daemon.version().as_bytes();
+                reply::body(out, echo, ReplyStatus::Success, version);
+                (head_len, None)
+            }
+            Command::Refused(refused) => (head_len, refuse(session, echo, refused, out).err()),
+            // Nothing else needs no authentication.
+            command => match command.without_sasl() {
+                Some(refused) => (head_len, refuse(session, echo, refused, out).err()),
+                None => (head_len, None),
+            },
         }
     }
 

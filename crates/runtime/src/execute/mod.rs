@@ -95,13 +95,11 @@ impl<'a> Turn<'a> {
             let rest = &input[at..];
             let (used, pause) = match session.state {
                 State::Line if rest.is_empty() => (0, Some(Pause::Input)),
-                State::Line if session.wire == Wire::Text => {
-                    self.line(session, rest, out, &mut commands_left)
-                }
-                State::Line if session.wire == Wire::Binary => {
-                    self.frame(session, rest, out, &mut commands_left)
-                }
-                State::Line => self.gated(session, rest, out, &mut commands_left),
+                State::Line => match session.wire_now() {
+                    Wire::Text => self.line(session, rest, out, &mut commands_left),
+                    Wire::Binary => self.frame(session, rest, out, &mut commands_left),
+                    _ => self.at_the_door(session, rest, out),
+                },
                 _ => self.go_on(session, rest, out),
             };
             at += used;

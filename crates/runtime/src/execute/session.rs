@@ -303,6 +303,28 @@ impl Session {
         }
     }
 
+    /// What it speaks, if it is in: looked at anew for each command, so that whoever is taken off the list is out with his
+    /// next one. [`Wire::Gated`] if it is not.
+    #[inline(always)]
+    pub(crate) fn wire_now(&mut self) -> Wire {
+        match self.wire {
+            Wire::Gated => self.wire_by_pass(),
+            wire => wire,
+        }
+    }
+
+    #[inline(never)]
+    fn wire_by_pass(&mut self) -> Wire {
+        let Some(pass) = &mut self.pass else {
+            return Wire::Gated;
+        };
+        match (pass.is_in(), pass.binary) {
+            (false, _) => Wire::Gated,
+            (true, true) => Wire::Binary,
+            (true, false) => Wire::Text,
+        }
+    }
+
     /// Whether it may say by SASL who it is.
     pub(crate) fn offers_sasl(&self) -> bool {
         self.pass.as_ref().is_some_and(|pass| pass.gate.sasl())

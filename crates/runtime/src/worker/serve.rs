@@ -118,6 +118,7 @@ impl<'a> Worker<'a> {
     }
 
     /// [`Self::serve`] for a connection that is not in yet.
+    #[cold]
     #[inline(never)]
     fn serve_entering(&mut self, number: usize) {
         let turn = self.execution();
