@@ -47,10 +47,10 @@ impl KeyHash {
         ((bits * shards as u64) >> SHARD_BITS) as usize
     }
 
-    /// Bits that choose the index segment, [`SEGMENT_BITS`] of them, the lowest one [`LIGHT`] or not.
+    /// Bits that choose the index segment, the lowest one [`LIGHT`] or not. [`SEGMENT_BITS`] of them are meaningful.
     #[inline]
     pub(crate) fn segment_bits(self) -> usize {
-        let equal = (self.0 >> SEGMENT_SHIFT) as usize & ((1 << (SEGMENT_BITS - 1)) - 1);
+        let equal = (self.0 >> SEGMENT_SHIFT) as usize;
         let heavy = (self.0 >> WEIGHT_SHIFT) as u8 >= LIGHT;
         equal << 1 | usize::from(heavy)
     }
