@@ -8,9 +8,9 @@
 
 use std::collections::HashSet;
 
-use crate::pair::{End, Pair, exchange};
-use crate::random::{counters, cuts, run_streams};
-use crate::support::{Rng, show};
+use crate::pair::Pair;
+use crate::random::{Make, compare_lines, run_streams};
+use crate::support::Rng;
 
 const STREAMS: u64 = 150;
 const BATCHES: u64 = 12;
@@ -60,14 +60,9 @@ impl Key {
     }
 }
 
-impl Maker {
-    fn batch(&mut self) -> Vec<u8> {
+impl Make for Maker {
+    fn begin_batch(&mut self) {
         self.read.clear();
-        let mut out = Vec::new();
-        for _ in 0..1 + self.rng.below(30) {
-            self.command(&mut out);
-        }
-        out
     }
 
     fn command(&mut self, out: &mut Vec<u8>) {
@@ -83,6 +78,25 @@ impl Maker {
         }
     }
 
+    /// Remembers the CAS uniques in replies. Values may hold anything, so a wrong one may be learned: it is as good as any.
+    fn learn(&mut self, replies: &[u8]) {
+        let text = String::from_utf8_lossy(replies);
+        let words = text.split([' ', '\r', '\n']);
+        let numbers = words.filter_map(|word| word.strip_prefix('c'));
+        let uniques = numbers.filter(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        self.uniques.extend(uniques.map(str::to_owned));
+        let old = self.uniques.len().saturating_sub(12);
+        self.uniques.drain(..old);
+    }
+
+    fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+}
+
+impl Maker {
     fn key(&mut self) -> Key {
         let (meta, classic, long) = match self.rng.below(10) {
             0..6 => (*self.rng.pick(KEYS), None, false),
@@ -260,19 +274,6 @@ impl Maker {
         };
         out.extend(format!("{line}\r\n").bytes());
     }
-
-    /// Remembers the CAS uniques in replies. Values may hold anything, so a wrong one may be learned: it is as good as any.
-    fn learn(&mut self, reply: &[u8]) {
-        let text = String::from_utf8_lossy(reply);
-        let words = text.split([' ', '\r', '\n']);
-        let numbers = words.filter_map(|word| word.strip_prefix('c'));
-        let uniques = numbers.filter(|number| {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        });
-        self.uniques.extend(uniques.map(str::to_owned));
-        let old = self.uniques.len().saturating_sub(12);
-        self.uniques.drain(..old);
-    }
 }
 
 pub(crate) fn random_streams() {
@@ -280,40 +281,10 @@ pub(crate) fn random_streams() {
 }
 
 fn stream(pair: &Pair, seed: u64) {
-    pair.clear();
-    let (mut memcached, mut ours) = pair.connect();
     let mut make = Maker {
         rng: Rng::new(seed),
         uniques: Vec::new(),
         read: HashSet::new(),
     };
-    for _ in 0..BATCHES {
-        let batch = make.batch();
-        let cuts = cuts(&mut make.rng, &batch, 8);
-        let theirs = exchange(&mut memcached, &cuts, End::Mark);
-        let our = exchange(&mut ours, &cuts, End::Mark);
-        if theirs != our {
-            let same = our
-                .bytes
-                .iter()
-                .zip(&theirs.bytes)
-                .take_while(|(ours, theirs)| ours == theirs);
-            let from = same.count().saturating_sub(60);
-            let around = |bytes: &[u8]| show(&bytes[from..(from + 120).min(bytes.len())]);
-            panic!(
-                "SEED={seed}, the replies to\n  {}\n  part: memcached ({:?}) {}\n  and larderd ({:?}) {}",
-                show(&batch),
-                theirs.ended,
-                around(&theirs.bytes),
-                our.ended,
-                around(&our.bytes)
-            );
-        }
-        make.learn(&theirs.bytes);
-    }
-    assert_eq!(
-        counters(&mut memcached),
-        counters(&mut ours),
-        "counters of memcached and larderd after SEED={seed}"
-    );
+    compare_lines(pair, seed, BATCHES, &mut make);
 }

@@ -130,20 +130,44 @@ pub(crate) fn cuts<'a>(rng: &mut Rng, batch: &'a [u8], most: u64) -> Vec<&'a [u8
         .collect()
 }
 
+/// Makes the commands of one stream, and learns from the replies to them.
+pub(crate) trait Make {
+    /// A pipeline of some commands.
+    fn batch(&mut self) -> Vec<u8> {
+        self.begin_batch();
+        let mut out = Vec::new();
+        for _ in 0..1 + self.rng().below(30) {
+            self.command(&mut out);
+        }
+        out
+    }
+    /// Forgets what holds within one batch only.
+    fn begin_batch(&mut self);
+    fn command(&mut self, out: &mut Vec<u8>);
+    fn learn(&mut self, replies: &[u8]);
+    fn rng(&mut self) -> &mut Rng;
+}
+
 fn stream(pair: &Pair, seed: u64) {
-    pair.clear();
-    let mut memcached_and_ours = pair.connect();
     let mut make = Maker {
         rng: Rng::new(seed),
         cas: HashMap::new(),
         read: HashSet::new(),
         long: HashSet::new(),
     };
-    for _ in 0..BATCHES {
+    compare_lines(pair, seed, BATCHES, &mut make);
+}
+
+/// Plays one stream of lines to both servers: the same replies to each batch, and the same counters at the end.
+pub(crate) fn compare_lines(pair: &Pair, seed: u64, batches: u64, make: &mut impl Make) {
+    pair.clear();
+    let (mut memcached, mut ours) = pair.connect();
+    for _ in 0..batches {
         let batch = make.batch();
-        let cuts = cuts(&mut make.rng, &batch, 8);
-        let (theirs, ours) = both(&mut memcached_and_ours, &cuts);
-        let same = ours
+        let cuts = cuts(make.rng(), &batch, 8);
+        let theirs = exchange(&mut memcached, &cuts, End::Mark);
+        let our = exchange(&mut ours, &cuts, End::Mark);
+        let same = our
             .bytes
             .iter()
             .zip(&theirs.bytes)
@@ -153,29 +177,21 @@ fn stream(pair: &Pair, seed: u64) {
             show(&answer.bytes[same.saturating_sub(60)..(same + 60).min(answer.bytes.len())])
         };
         assert!(
-            theirs == ours,
+            theirs == our,
             "SEED={seed}, the replies to\n  {}\n  part at byte {same}: memcached ({:?}) {}\n  and larderd ({:?}) {}",
             show(&batch),
             theirs.ended,
             around(&theirs),
-            ours.ended,
-            around(&ours)
+            our.ended,
+            around(&our)
         );
         make.learn(&theirs.bytes);
     }
-    let (memcached, ours) = &mut memcached_and_ours;
     assert_eq!(
-        counters(memcached),
-        counters(ours),
+        counters(&mut memcached),
+        counters(&mut ours),
         "counters of memcached and larderd after SEED={seed}"
     );
-}
-
-fn both(conns: &mut (Conn, Conn), cuts: &[&[u8]]) -> (Answer, Answer) {
-    (
-        exchange(&mut conns.0, cuts, End::Mark),
-        exchange(&mut conns.1, cuts, End::Mark),
-    )
 }
 
 /// The counters as a server has them now.
@@ -186,7 +202,6 @@ pub(crate) fn counters(conn: &mut Conn) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Makes the commands of one stream.
 struct Maker {
     rng: Rng,
     /// The last CAS unique seen of a key.
@@ -197,15 +212,9 @@ struct Maker {
     long: HashSet<&'static str>,
 }
 
-impl Maker {
-    /// A pipeline of some commands.
-    fn batch(&mut self) -> Vec<u8> {
+impl Make for Maker {
+    fn begin_batch(&mut self) {
         self.read.clear();
-        let mut out = Vec::new();
-        for _ in 0..1 + self.rng.below(30) {
-            self.command(&mut out);
-        }
-        out
     }
 
     fn command(&mut self, out: &mut Vec<u8>) {
@@ -220,6 +229,25 @@ impl Maker {
         }
     }
 
+    /// Remembers the CAS uniques in a reply. Values may hold anything, so a wrong one may be learned: it is as good as any.
+    fn learn(&mut self, replies: &[u8]) {
+        for line in String::from_utf8_lossy(replies).split("\r\n") {
+            let words: Vec<&str> = line.split(' ').collect();
+            if let ["VALUE", key, _, _, cas] = words[..]
+                && !cas.is_empty()
+                && cas.bytes().all(|b| b.is_ascii_digit())
+            {
+                self.cas.insert(key.to_owned(), cas.to_owned());
+            }
+        }
+    }
+
+    fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+}
+
+impl Maker {
     fn store(&mut self, out: &mut Vec<u8>) {
         let verb = *self.rng.pick(&[
             "set", "set", "set", "add", "replace", "append", "prepend", "cas",
@@ -325,18 +353,5 @@ impl Maker {
 
     fn noreply(&mut self) -> &'static str {
         if self.rng.once_in(5) { " noreply" } else { "" }
-    }
-
-    /// Remembers the CAS uniques in a reply. Values may hold anything, so a wrong one may be learned: it is as good as any.
-    fn learn(&mut self, reply: &[u8]) {
-        for line in String::from_utf8_lossy(reply).split("\r\n") {
-            let words: Vec<&str> = line.split(' ').collect();
-            if let ["VALUE", key, _, _, cas] = words[..]
-                && !cas.is_empty()
-                && cas.bytes().all(|b| b.is_ascii_digit())
-            {
-                self.cas.insert(key.to_owned(), cas.to_owned());
-            }
-        }
     }
 }
