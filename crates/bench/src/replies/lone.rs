@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::{shown, take_line};
+use super::{block, shown, take_line};
 
 /// How such a reply is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,17 +50,8 @@ fn take_meta(input: &[u8]) -> Result<Option<(Lone<'_>, usize)>> {
     let length: usize = std::str::from_utf8(length)?
         .parse()
         .with_context(|| format!("no length in {}", shown(line)))?;
-    let Some(block) = input.get(behind..behind + length + 2) else {
-        return Ok(None);
-    };
-    let (value, end) = block.split_at(length);
-    if end != b"\r\n" {
-        bail!(
-            "a value of {length} bytes is followed by {} instead of a line end",
-            shown(end)
-        );
-    }
-    Ok(Some((Lone::Hit(value), behind + length + 2)))
+    let value = block(input, behind, length)?;
+    Ok(value.map(|value| (Lone::Hit(value), behind + length + 2)))
 }
 
 fn take_frame(input: &[u8]) -> Result<Option<(Lone<'_>, usize)>> {

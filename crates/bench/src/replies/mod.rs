@@ -190,16 +190,9 @@ impl Expected {
         input: &[u8],
         observer: &mut impl Observer,
     ) -> Result<Option<usize>> {
-        let Some(block) = input.get(line..line + length + 2) else {
+        let Some(value) = block(input, line, length)? else {
             return Ok(None);
         };
-        let (value, end) = block.split_at(length);
-        if end != b"\r\n" {
-            bail!(
-                "a value of {length} bytes is followed by {} instead of a line end",
-                shown(end)
-            );
-        }
         if let Some(id) = self.pop_id() {
             if check == Check::Full && !value_matches(id, value) {
                 observer.fault(wrong_bytes(id, length));
@@ -377,6 +370,21 @@ fn take_line(input: &[u8]) -> Result<Option<&[u8]>> {
         ),
         None => Ok(None),
     }
+}
+
+/// The value of so many bytes at `at`, if it and its line end are there.
+fn block(input: &[u8], at: usize, length: usize) -> Result<Option<&[u8]>> {
+    let Some(block) = input.get(at..at + length + 2) else {
+        return Ok(None);
+    };
+    let (value, end) = block.split_at(length);
+    if end != b"\r\n" {
+        bail!(
+            "a value of {length} bytes is followed by {} instead of a line end",
+            shown(end)
+        );
+    }
+    Ok(Some(value))
 }
 
 /// Key and length of a `VALUE <key> <flags> <bytes>` line.
