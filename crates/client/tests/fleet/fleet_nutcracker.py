@@ -3,13 +3,9 @@ import sys
 
 from pymemcache.client.base import Client
 
+import fleet
+
 verb, file, _, socket = sys.argv[1:]
 client = Client(socket, timeout=20)
 
-with open(file, "rb") as lines:
-    items = [line.rstrip(b"\n").split(b"\t") for line in lines]
-for key, value in items:
-    done = client.set(key, value, noreply=False) if verb == "write" else client.get(key) == value
-    if not done:
-        sys.exit(f"{verb} {key!r}")
-print(verb, len(items))
+fleet.play(verb, file, lambda key, value: client.set(key, value, noreply=False), client.get)
