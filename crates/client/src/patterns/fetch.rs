@@ -339,11 +339,10 @@ impl Client {
         Ok(match self.ask(key, verb).await? {
             Answer::Item(item) => {
                 let is_ours = item.is_placeholder() || item.flags == NOTHING;
-                if flags.is_some_and(|flags| flags != item.flags) && !is_ours {
-                    let found = item.flags;
-                    return Err(Error::Codec(
-                        format!("read: something else wrote it, with client flags {found}").into(),
-                    ));
+                if let Some(own) = flags
+                    && !is_ours
+                {
+                    judge_flags(item.flags, own)?;
                 }
                 judge(item, how, is_late)
             }
@@ -429,6 +428,16 @@ enum Turn<'a> {
     Found(Option<Bytes>),
     Landed(Landed),
     Load(Pilot<'a>, Claim, Option<Bytes>),
+}
+
+/// Whether a value was written by those who read it, by its client flags.
+pub(super) fn judge_flags(found: u32, own: u32) -> Result<(), Error> {
+    if found == own {
+        return Ok(());
+    }
+    Err(Error::Codec(
+        format!("read: its client flags are {found}, not {own}, so something else wrote it").into(),
+    ))
 }
 
 /// What an item means for who reads it. `is_late` says that whoever else loads had his time.

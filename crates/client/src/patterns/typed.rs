@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fetch::{Fetch, FetchError};
+use super::fetch::{Fetch, FetchError, judge_flags};
 use crate::client::{Client, stored, storing};
 use crate::error::Error;
 use crate::ttl::Ttl;
@@ -274,15 +274,7 @@ impl Codec {
     }
 
     fn decode<T: DeserializeOwned>(self, data: &[u8], flags: u32) -> Result<T, Error> {
-        if flags != self.flags() {
-            let own = self.flags();
-            return Err(Error::Codec(
-                format!(
-                    "read: its client flags are {flags}, not {own}, so something else wrote it"
-                )
-                .into(),
-            ));
-        }
+        judge_flags(flags, self.flags())?;
         match self {
             #[cfg(feature = "json")]
             Self::Json => serde_json::from_slice(data)
