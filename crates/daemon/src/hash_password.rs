@@ -10,22 +10,21 @@ use crate::users::{self, password};
 
 /// Reads the password from the standard input and makes the line. From a terminal it is asked for, and not shown.
 pub(crate) fn line(user: &str) -> Result<String, Refusal> {
+    if user.contains(':') {
+        return Err(Refusal::value("a user's name has no colon"));
+    }
+    users::judge_name(user.as_bytes()).map_err(Refusal::value)?;
     let password = match io::stdin().is_terminal() {
         true => ask(),
         false => read(),
     };
     let password =
         password.map_err(|error| Refusal::system(format!("no password can be read: {error}")))?;
-    let hash = password::hash(&password).map_err(Refusal::system)?;
-    let judged = match user.contains(':') {
-        true => Err("a user's name has no colon".to_owned()),
-        false => users::judge_name(user.as_bytes()),
-    };
-    match judged {
-        Ok(()) if password.is_empty() => Err(Refusal::value("the password is empty")),
-        Ok(()) => Ok(format!("{user}:{hash}\n")),
-        Err(why) => Err(Refusal::value(why)),
+    if password.is_empty() {
+        return Err(Refusal::value("the password is empty"));
     }
+    let hash = password::hash(&password).map_err(Refusal::system)?;
+    Ok(format!("{user}:{hash}\n"))
 }
 
 /// One line, without its end; of a terminal that does not show it.
