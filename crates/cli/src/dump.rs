@@ -1,9 +1,11 @@
 //! `larder dump`: what is on every node, without its values.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use clap::Args;
+use percent_encoding::percent_decode;
 
 use crate::nodes::complete;
 use crate::pool::AskedPoolArgs;
@@ -40,33 +42,15 @@ pub(crate) async fn run(args: &DumpArgs) -> Result<()> {
 }
 
 /// The key of an item.
-fn key(item: &[u8]) -> Vec<u8> {
+fn key(item: &[u8]) -> Cow<'_, [u8]> {
     let rest = item.strip_prefix(b"key=").unwrap_or(item);
     let end = rest.iter().position(|byte| *byte == b' ');
     decoded(&rest[..end.unwrap_or(rest.len())])
 }
 
 /// Undoes `%` and two hexadecimal digits.
-fn decoded(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind
-            .get(..2)
-            .and_then(|two| std::str::from_utf8(two).ok());
-        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match escaped.filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    bytes
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    percent_decode(text).into()
 }
 
 #[cfg(test)]
@@ -75,9 +59,9 @@ mod tests {
 
     #[test]
     fn keys_are_decoded() {
-        assert_eq!(decoded(b"user%3A7"), b"user:7");
-        assert_eq!(decoded(b"%FF%00%25"), b"\xff\x00%");
-        assert_eq!(decoded(b"a%4"), b"a%4");
-        assert_eq!(decoded(b"%zz"), b"%zz");
+        assert_eq!(&decoded(b"user%3A7")[..], b"user:7");
+        assert_eq!(&decoded(b"%FF%00%25")[..], b"\xff\x00%");
+        assert_eq!(&decoded(b"a%4")[..], b"a%4");
+        assert_eq!(&decoded(b"%zz")[..], b"%zz");
     }
 }
