@@ -34,6 +34,23 @@ fn it_is_read_anew_when_it_changes_and_who_is_gone_is_out() {
     assert_eq!(ann.stat_of("larder", "users"), 2);
 }
 
+/// Half a line was read when the door closed: the line that is read when it opens again begins at its own begin.
+#[test]
+fn who_is_out_in_the_middle_of_a_line_begins_anew() {
+    let guarded = Guarded::start(USERS, &["-t", "1"]);
+    let mut ann = guarded.connect_as("ann", "one");
+    let mut bob = guarded.connect_as("bob", "two");
+    bob.send(b"verbosity 1 and more words");
+    guarded.replace("ann:one\n");
+    wait_until(LIMIT, "the file to be read", || reloads(&mut ann).0 == 1);
+    assert_eq!(bob.ask(" behind"), "CLIENT_ERROR unauthenticated");
+    guarded.replace(USERS);
+    wait_until(LIMIT, "the file to be read", || reloads(&mut ann).0 == 2);
+    assert_eq!(say(&mut bob, "bob", "two"), "STORED");
+    assert_eq!(bob.ask("gets k"), "END");
+    assert_eq!(bob.ask("mn"), "MN");
+}
+
 #[test]
 fn a_bad_file_changes_nothing() {
     let guarded = Guarded::start(USERS, &[]);

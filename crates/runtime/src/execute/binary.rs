@@ -9,7 +9,7 @@ use larder_protocol::text::{GetVerb, StoreVerb};
 use larder_store::{ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place, StoreRequest};
 
 use super::get::sending;
-use super::session::{After, Filling, Reply, State, Teller};
+use super::session::{After, Filling, Reply, State, Teller, Wire};
 use super::text::{Used, used};
 use super::value::store_verb;
 use super::{CloseReason, Pause, Session, Spot, Turn};
@@ -17,7 +17,7 @@ use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
 impl Turn<'_> {
-    /// Decodes the frame at the front of the input and carries it out.
+    /// Decodes the frame at the front of the input and carries it out, if its client is in or it needs no authentication.
     pub(super) fn frame(
         &self,
         session: &mut Session,
@@ -32,6 +32,13 @@ impl Turn<'_> {
         };
         if let Err(pause) = self.take_command(commands_left) {
             return (0, Some(pause));
+        }
+        if session.wire == Wire::Gated
+            && session.is_outside()
+            && let Some(refused) = request.unauthenticated()
+        {
+            reply::error(out, request.echo, refused.status);
+            return (head_len, Some(Pause::Close(CloseReason::Unauthenticated)));
         }
         let Request { echo, command } = request;
         let done = match command {

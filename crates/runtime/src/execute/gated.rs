@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_protocol::binary::{self, Command, Echo, ReplyStatus, Request, Sasl, Status, reply};
+use larder_protocol::binary::{self, Echo, ReplyStatus, Sasl, reply};
 use larder_protocol::text::{self, ErrorText, SignIn, sign_in};
 
 use super::binary::refuse;
@@ -13,7 +13,7 @@ use crate::clerk::{Claim, Question};
 use crate::snapshot::Counter;
 
 impl Turn<'_> {
-    /// What a client that is not in says at the front of the input.
+    /// What a client of the text protocol says at the front of the input while it is not in.
     #[cold]
     #[inline(never)]
     pub(super) fn at_the_door(
@@ -22,15 +22,8 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
-        match session.pass.as_ref().is_some_and(|pass| pass.binary) {
-            true => self.frame_at_the_door(session, input, out),
-            false => self.text_at_the_door(session, input, out),
-        }
-    }
-
-    /// What a client of the text protocol says at the front of the input.
-    #[cold]
-    fn text_at_the_door(&self, session: &mut Session, input: &[u8], out: &mut Vec<u8>) -> Used {
+        // Whoever was put out in the middle of a line begins anew.
+        session.searched = 0;
         match sign_in(input) {
             SignIn::Partial => (0, Some(Pause::Input)),
             SignIn::Closing => (0, Some(Pause::Close(CloseReason::Unauthenticated))),
@@ -57,41 +50,6 @@ impl Turn<'_> {
                 self.claim(session, user, password, Teller::Text { noreply: false });
                 (len, None)
             }
-        }
-    }
-
-    /// What a client of the binary protocol says at the front of the input.
-    #[cold]
-    fn frame_at_the_door(&self, session: &mut Session, input: &[u8], out: &mut Vec<u8>) -> Used {
-        let (head_len, request) = match binary::decode(input) {
-            Status::Complete { head_len, request } => (head_len, request),
-            Status::Incomplete { .. } => return (0, Some(Pause::Input)),
-            Status::BadMagic => return (0, Some(Pause::Close(CloseReason::BadFrame))),
-        };
-        let Request { echo, command } = request;
-        if let Some(refused) = request.unauthenticated() {
-            reply::error(out, echo, refused.status);
-            return (head_len, Some(Pause::Close(CloseReason::Unauthenticated)));
-        }
-        match command {
-            Command::Sasl(sasl) if session.offers_sasl() => {
-                self.sasl(session, echo, &sasl, head_len, input, out)
-            }
-            Command::SaslListMechs if session.offers_sasl() => {
-                reply::body(out, echo, ReplyStatus::Success, binary::PLAIN);
-                (head_len, None)
-            }
-            Command::Version => {
-                let version = self.daemon.version().as_bytes();
-                reply::body(out, echo, ReplyStatus::Success, version);
-                (head_len, None)
-            }
-            Command::Refused(refused) => (head_len, refuse(session, echo, refused, out).err()),
-            // Nothing else needs no authentication.
-            command => match command.without_sasl() {
-                Some(refused) => (head_len, refuse(session, echo, refused, out).err()),
-                None => (head_len, None),
-            },
         }
     }
 

@@ -303,8 +303,8 @@ impl Session {
         }
     }
 
-    /// What it speaks, if it is in: looked at anew for each command, so that whoever is taken off the list is out with his
-    /// next one. [`Wire::Gated`] if it is not.
+    /// What it speaks, of text only if it is in: looked at anew for each command, so that whoever is taken off the list is
+    /// out with his next one. [`Wire::Gated`] if it is not. Frames are asked for one by one whether they need that.
     #[inline(always)]
     pub(crate) fn wire_now(&mut self) -> Wire {
         match self.wire {
@@ -318,10 +318,10 @@ impl Session {
         let Some(pass) = &mut self.pass else {
             return Wire::Gated;
         };
-        match (pass.is_in(), pass.binary) {
-            (false, _) => Wire::Gated,
-            (true, true) => Wire::Binary,
-            (true, false) => Wire::Text,
+        match (pass.binary, pass.is_in()) {
+            (true, _) => Wire::Binary,
+            (false, true) => Wire::Text,
+            (false, false) => Wire::Gated,
         }
     }
 

@@ -1,6 +1,7 @@
-//! The only file in which threads share memory: numbers, switches, and locks that are tried.
+//! The file by which threads share memory that changes: numbers, switches, and locks that are tried.
 //!
-//! Everything else in these crates is plain data that one thread owns, or is made of these cells. Numbers are loaded
+//! Everything else in these crates is plain data that one thread owns, or is made of these cells; but for lists that are
+//! replaced as a whole (`arc-swap`: the users of [`Gate`](crate::gate::Gate)) and channels. Numbers are loaded
 //! with acquire and stored with release: on x86 that costs nothing, on ARM little, and nobody has to prove for each of
 //! them that less would do.
 
