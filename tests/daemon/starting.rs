@@ -2,21 +2,27 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::thread::available_parallelism;
 
-use crate::daemon::{Daemon, folder};
+use nix::sys::signal::Signal;
+
+use crate::daemon::{Daemon, folder, run};
 use crate::support::{is_root, wait_until};
 
 #[test]
 fn the_defaults_of_our_own_are_said() {
     let daemon = Daemon::start(&["-p", "-1"]);
     assert_eq!(daemon.ports().len(), 1, "{:?}", daemon.ports());
-    daemon.wait_for_log("listening on 127.0.0.1:");
+    daemon.wait_for_log("(without -l only this machine can connect)");
     assert_eq!(daemon.setting("inter"), "127.0.0.1");
     let cores = available_parallelism().expect("a number of cores");
     assert_eq!(daemon.setting("num_threads"), cores.to_string());
     assert_eq!(
-        daemon.log().contains("goes on as nobody"),
+        daemon
+            .log()
+            .contains(" as nobody (started by root without -u)"),
         is_root(),
         "{}",
         daemon.log()
@@ -57,14 +63,18 @@ fn root_is_given_up() {
 
 #[test]
 fn several_addresses_have_a_line_each() {
-    let daemon = Daemon::start(&["-p", "-1", "-l", "127.0.0.1,127.0.0.2", "-v"]);
+    let daemon = Daemon::start(&["-p", "-1", "-l", "127.0.0.1,127.0.0.2"]);
     let ports = daemon.ports();
     assert!(
         ports.len() == 2 && ports.iter().all(|line| line.starts_with("TCP INET: ")),
         "{ports:?}"
     );
     assert_eq!(daemon.setting("inter"), "127.0.0.1,127.0.0.2");
-    daemon.wait_for_log("listening on 127.0.0.2:");
+    let numbers = daemon.port_numbers();
+    daemon.wait_for_log(&format!(
+        "listening on 127.0.0.1:{}, 127.0.0.2:{} as ",
+        numbers[0], numbers[1]
+    ));
 }
 
 #[test]
@@ -81,6 +91,26 @@ fn a_unix_socket_replaces_tcp() {
             .is_socket()
     );
     assert!(!daemon.folder.path().join("ports").exists());
+}
+
+#[test]
+fn a_unix_socket_is_replaced_only_where_nobody_answers() {
+    let mut first = Daemon::spawn(&["-s", "{}/socket"], &[]);
+    let path = first.folder.path().join("socket");
+    let path = path.to_str().expect("a plain name");
+    first.wait_for_log(&format!("listening on {path} as "));
+    let refused = run(&["-s", path]);
+    assert_eq!(refused.status.code(), Some(71), "{}", refused.output);
+    let why = format!("cannot listen on {path}: another process answers there");
+    assert!(refused.output.contains(&why), "{}", refused.output);
+    assert!(UnixStream::connect(path).is_ok(), "the first still serves");
+
+    first.signal(Signal::SIGKILL);
+    first.ended();
+    assert!(UnixStream::connect(path).is_err() && Path::new(path).exists());
+    let second = Daemon::spawn(&["-s", path], &[]);
+    second.wait_for_log(&format!("listening on {path} as "));
+    assert!(UnixStream::connect(path).is_ok());
 }
 
 #[test]
@@ -127,9 +157,14 @@ fn plain_stats_has_as_many_rows_as_memcached() {
 
 #[test]
 fn how_much_is_logged() {
-    let silent = Daemon::start(&["-p", "-1", "-l", "127.0.0.1", "-u", "nobody"]);
-    assert_eq!(silent.log(), "");
+    let args = ["-p", "-1", "-l", "127.0.0.1", "-m", "80", "-t", "2"];
+    let silent = Daemon::start(&args);
+    let port = silent.port_numbers()[0];
+    let line = format!("larderd] listening on 127.0.0.1:{port} as ");
+    silent.wait_for_log(&line);
+    silent.wait_for_log(", with 80m of memory and 2 workers\n");
     assert_eq!(silent.setting("verbosity"), "0");
+    assert_eq!(silent.log().lines().count(), 1, "{}", silent.log());
 
     let talking = Daemon::start(&["-p", "-1", "-l", "127.0.0.1", "-vv"]);
     talking.wait_for_log("listening on 127.0.0.1:");
@@ -137,9 +172,10 @@ fn how_much_is_logged() {
     assert_eq!(talking.connect().ask("verbosity 0"), "OK");
     assert_eq!(talking.setting("verbosity"), "0");
 
-    let args = ["-p", "-1", "-l", "127.0.0.1"];
-    let by_variable = Daemon::start_with(&args, &[("RUST_LOG", "info")]);
-    by_variable.wait_for_log("listening on 127.0.0.1:");
+    let by_variable = Daemon::start_with(&args, &[("RUST_LOG", "larderd=debug")]);
+    assert_eq!(by_variable.setting("verbosity"), "2");
+    by_variable.wait_for_log("larderd] tcp:127.0.0.1:");
+    by_variable.wait_for_log(": connected");
 }
 
 #[test]

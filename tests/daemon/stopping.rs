@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 
-use crate::daemon::{Daemon, LIMIT};
-use crate::support::wait_until;
+use crate::daemon::{Daemon, LIMIT, run};
+use crate::support::{is_root, wait_until};
 
 /// How long a stop may take, by promise.
 const STOP: Duration = Duration::from_secs(5);
@@ -25,13 +25,31 @@ fn signals_stop_it_with_exit_code_0() {
         let status = daemon.ended();
         assert_eq!(status.code(), Some(0), "{signal}: {status}");
         assert!(began.elapsed() < STOP, "{signal}");
-        let said = daemon.log().contains("Gracefully stopping\n");
+        let log = daemon.log();
+        assert!(
+            log.ends_with(&format!(" larderd] stopped: {signal}\n")),
+            "{log}"
+        );
+        let said = log.contains(" larderd] Gracefully stopping\n");
         assert_eq!(
             said,
             signal == Signal::SIGUSR1,
             "{signal}: {}",
             daemon.log()
         );
+    }
+}
+
+#[test]
+fn a_client_that_stops_it_is_told_of() {
+    for (command, graceful) in [("shutdown", false), ("shutdown graceful", true)] {
+        let mut daemon = Daemon::start(&["-p", "-1", "-A"]);
+        daemon.connect().send(format!("{command}\r\n").as_bytes());
+        assert!(daemon.ended().success());
+        let log = daemon.log();
+        let stopped = format!(" stopped: a client said {command}\n");
+        assert!(log.ends_with(&stopped), "{log}");
+        assert_eq!(log.contains("Gracefully stopping\n"), graceful, "{log}");
     }
 }
 
@@ -66,6 +84,50 @@ fn a_pidfile_of_a_running_process_is_warned_of() {
         "names a process that is running ({})",
         first.pid()
     ));
+}
+
+#[test]
+fn a_pidfile_that_cannot_be_written_is_told_before_the_terminal_is_left() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let missing = folder.path().join("no/such/folder/pid");
+    let mut paths = vec![missing.to_str().expect("a plain name").to_owned()];
+    if is_root() {
+        // Its folder is root's, who has been given up by then.
+        paths.push(folder.path().join("pid").display().to_string());
+    }
+    for path in paths {
+        let args = ["-p", "-1", "-l", "127.0.0.1", "-P", &path];
+        let outcome = run(&[&["-d"], &args[..]].concat());
+        assert_eq!(outcome.status.code(), Some(71), "{}", outcome.output);
+        let why = format!("larderd: -P {path}: cannot be written: ");
+        assert!(outcome.output.contains(&why), "{}", outcome.output);
+        let as_whom = outcome
+            .output
+            .contains("as nobody, whom root has gone on as");
+        assert_eq!(
+            as_whom,
+            outcome.output.contains("denied"),
+            "{}",
+            outcome.output
+        );
+        // Otherwise it serves nevertheless, as memcached does.
+        Daemon::start(&args).wait_for_log(&format!("-P {path}: cannot be written: "));
+    }
+}
+
+#[test]
+fn a_pidfile_that_names_another_process_by_now_stays() {
+    let daemon = Daemon::start(&["-d", "-p", "-1", "-P", "{}/pid", "-l", "127.0.0.1"]);
+    let path = daemon.folder.path().join("pid");
+    wait_until(LIMIT, "the pidfile", || path.exists());
+    let background = Background(pid_in(&path));
+    let second = Daemon::start(&["-p", "-1", "-P", path.to_str().expect("a plain name")]);
+    wait_until(LIMIT, "the second's", || {
+        path.exists() && pid_in(&path) == second.pid()
+    });
+    kill(background.0, Signal::SIGTERM).expect("started by this test");
+    wait_until(LIMIT, "the end of the process", || background.ended());
+    assert_eq!(pid_in(&path), second.pid());
 }
 
 #[test]

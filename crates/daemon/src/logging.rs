@@ -1,7 +1,8 @@
 //! The log: one line an event, with the time, to the standard error by way of the [`log_queue`].
 //!
 //! How much is logged is `-v`'s to say, and the command `verbosity` moves it later; `RUST_LOG`, where it is set,
-//! decides instead. Notices are told whatever the level: what an operator must know about a default of ours.
+//! decides instead, and knows every line of ours as `larderd`'s. Notices are told whatever the level: what an operator
+//! must know.
 
 use std::env;
 use std::fmt;
@@ -12,20 +13,43 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use crate::limits::LOG_FLUSH_MAX;
 use crate::log_queue::{self, ToQueue};
 
+/// What all lines of ours are called, whichever of our crates they come from: an operator knows but one name.
+const TARGET: &str = "larderd";
+
+/// What the names of the crates below the daemon begin with, and its own does not.
+const CRATES_BELOW: &str = "larder_";
+
 /// env_logger decides and words; what is on its way is waited for by [`Log::flush`].
 struct Logger(env_logger::Logger);
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
+        let mut renamed = Metadata::builder();
+        renamed
+            .level(metadata.level())
+            .target(target(metadata.target()));
+        self.0.enabled(&renamed.build())
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.0.log(record);
+        self.0.log(
+            &Record::builder()
+                .level(record.level())
+                .target(target(record.target()))
+                .args(*record.args())
+                .build(),
+        );
     }
 
     fn flush(&self) {
         log_queue::flush(LOG_FLUSH_MAX);
+    }
+}
+
+fn target(own: &str) -> &str {
+    match own.starts_with(CRATES_BELOW) {
+        true => TARGET,
+        false => own,
     }
 }
 
@@ -75,7 +99,7 @@ pub(crate) fn notice(message: fmt::Arguments<'_>) {
     log::logger().log(
         &Record::builder()
             .level(Level::Info)
-            .target("larderd")
+            .target(TARGET)
             .args(message)
             .build(),
     );

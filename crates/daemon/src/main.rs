@@ -4,6 +4,7 @@
 //! and stops. It serves nothing itself: it binds a [`Server`] of the runtime, implements the runtime's `Daemon`, and
 //! waits. The way from options to a running server is [`serve`], from top to bottom.
 
+mod announce;
 mod background;
 mod cgroup;
 mod cli;
@@ -34,10 +35,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use larder_runtime::{Gate, Server, Stop};
+use larder_runtime::{Gate, Server};
 
 use crate::cli::Request;
 use crate::daemon::Larderd;
+use crate::pidfile::PidFile;
 use crate::refusal::{Refusal, Refusals};
 use crate::reload::{Files, Reloads};
 use crate::settings::Settings;
@@ -79,7 +81,7 @@ fn check(settings: &Settings) -> Result<(), Refusal> {
     privileges::user(settings)?;
     Certs::load(settings)?;
     Users::load(settings)?;
-    warn_of_oddities(settings);
+    announce::oddities(settings);
     print("larderd: the configuration is good\n");
     Ok(())
 }
@@ -92,11 +94,15 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
     if let Some(user) = privileges::user(&settings)? {
         privileges::give_up(&user, &settings)?;
     }
-    warn_of_oddities(&settings);
-    let certs = Certs::load(&settings)?.map(Arc::new);
-    let users = Users::load(&settings)?.map(Arc::new);
+    announce::oddities(&settings);
+    let certs = Certs::load(&settings).map_err(Refusal::explained)?;
+    let certs = certs.map(Arc::new);
+    let users = Users::load(&settings).map_err(Refusal::explained)?;
+    let users = users.map(Arc::new);
     let server = bind(&settings, users.as_ref().map(|users| users.gate()))?;
+    let mut pidfile = PidFile::prepare(&settings)?;
     port_file::write(&server.local_addrs());
+    announce::serving(&settings, &server);
     if settings.background {
         background::enter(&settings)?;
     }
@@ -109,66 +115,24 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
         users: users.clone(),
     })?;
     signals::watch(signals, server.stopper(), reloads.clone())?;
-    if let Some(path) = &settings.pidfile {
-        pidfile::write(path);
+    if let Some(file) = &mut pidfile {
+        file.write();
     }
-    let remove_at_end = settings.pidfile.clone().filter(|_| settings.background);
+    let remove_at_end = pidfile.filter(|_| settings.background);
     let daemon = Larderd::new(settings, certs, users, reloads);
     let stopped = server.run(Arc::new(daemon));
-    if let Some(path) = remove_at_end {
-        pidfile::remove(&path);
+    if let Some(file) = remove_at_end {
+        file.remove();
     }
-    match stopped {
-        Ok(Stop::Graceful) => signals::announce_graceful_stop(),
-        Ok(Stop::Now) => {}
-        Err(error) => return Err(Refusal::system(format!("cannot serve: {error}"))),
-    }
-    log::info!("stopped");
+    let stop = stopped.map_err(|error| Refusal::system(format!("cannot serve: {error}")))?;
+    announce::stopped(stop);
     log::logger().flush();
     Ok(())
 }
 
-/// Binds the sockets and says where it listens.
+/// Binds the sockets.
 fn bind(settings: &Settings, gate: Option<Arc<Gate>>) -> Result<Server, Refusal> {
     let endpoints = listen::endpoints(settings)?;
-    let server = Server::bind(settings.to_config(endpoints, gate))
-        .map_err(|error| Refusal::system(format!("cannot start: {error}")))?;
-    if let Some(path) = &settings.unix_socket {
-        log::info!("listening on {}", path.display());
-    }
-    for address in server.local_addrs() {
-        match settings.listens_by_default() {
-            true => logging::notice(format_args!(
-                "listening on {address}: without -l only this machine can connect"
-            )),
-            false => log::info!("listening on {address}"),
-        }
-    }
-    Ok(server)
-}
-
-/// Tells what is accepted and yet not as somebody may expect.
-fn warn_of_oddities(settings: &Settings) {
-    if settings.udp_port != 0 {
-        log::warn!(
-            "-U {}: UDP is not served, since its answers can be turned on others",
-            settings.udp_port
-        );
-    }
-    if settings.unix_socket.is_some() && !settings.listen.is_empty() {
-        log::warn!("-l has no effect beside -s, which serves by the Unix socket alone");
-    }
-    if settings.threads > 64 {
-        log::warn!(
-            "-t {}: more threads than cores only cost time",
-            settings.threads
-        );
-    }
-    if !settings.without_effect.is_empty() {
-        let mut names = settings.without_effect.clone();
-        names.sort();
-        names.dedup();
-        log::warn!("accepted without effect: {}", names.join(", "));
-    }
-    cgroup::warn_of_limit(settings);
+    Server::bind(settings.to_config(endpoints, gate))
+        .map_err(|error| Refusal::system(format!("cannot start: {error}")).explained())
 }

@@ -1,6 +1,7 @@
 //! `-P`: the file that names the process.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -8,27 +9,81 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-/// Writes the file by way of a temporary one, so that nobody reads half of it. Where it cannot be written the daemon
-/// serves nevertheless, as memcached does.
-pub(crate) fn write(path: &Path) {
-    if let Some(pid) = running(path) {
-        log::warn!(
-            "-P {}: the file names a process that is running ({pid}); it is overwritten",
-            path.display()
-        );
+use crate::privileges;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+
+/// A file that can be written: its name is free, and a temporary one lies beside it.
+pub(crate) struct PidFile {
+    path: PathBuf,
+    temporary: File,
+}
+
+impl PidFile {
+    /// Sees to it that the file can be written, as long as there is somebody to tell: with `-d`, where nobody will be, that it
+    /// cannot is a refusal. Otherwise the daemon serves nevertheless, as memcached does, and warns.
+    pub(crate) fn prepare(settings: &Settings) -> Result<Option<Self>, Refusal> {
+        let Some(path) = &settings.pidfile else {
+            return Ok(None);
+        };
+        if let Some(pid) = running(path) {
+            log::warn!(
+                "-P {}: the file names a process that is running ({pid}); it is overwritten",
+                path.display()
+            );
+        }
+        let why = match Self::make_room(path) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) => {
+                privileges::explain(format!("-P {}: cannot be written: {error}", path.display()))
+            }
+        };
+        match settings.background {
+            true => Err(Refusal::system(why)),
+            false => {
+                log::warn!("{why}");
+                Ok(None)
+            }
+        }
     }
-    let temporary = beside(path, ".tmp");
-    let written = fs::write(&temporary, format!("{}\n", process::id()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        log::warn!("-P {}: cannot be written: {error}", path.display());
+
+    fn make_room(path: &Path) -> io::Result<Self> {
+        remove_if_there(path)?;
+        let temporary = beside(path, TEMPORARY);
+        remove_if_there(&temporary)?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary: File::create_new(temporary)?,
+        })
+    }
+
+    /// Writes the file, by way of the temporary one, so that nobody reads half of it.
+    pub(crate) fn write(&mut self) {
+        let written = writeln!(self.temporary, "{}", process::id())
+            .and_then(|()| fs::rename(beside(&self.path, TEMPORARY), &self.path));
+        if let Err(error) = written {
+            log::warn!("-P {}: cannot be written: {error}", self.path.display());
+        }
+    }
+
+    /// Removes the file at the end, if it still names this process and not one that was started since.
+    pub(crate) fn remove(&self) {
+        if named_in(&self.path).and_then(|pid| u32::try_from(pid).ok()) != Some(process::id()) {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::warn!("-P {}: cannot be removed: {error}", self.path.display());
+        }
     }
 }
 
-/// Removes the file at the end.
-pub(crate) fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path) {
-        log::warn!("-P {}: cannot be removed: {error}", path.display());
+/// What the temporary file's name ends with.
+const TEMPORARY: &str = ".tmp";
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -39,9 +94,14 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// The process that the file names.
+fn named_in(path: &Path) -> Option<i32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
 /// The process that an older file names, if it lives and is not this one.
 fn running(path: &Path) -> Option<i32> {
-    let pid: i32 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
+    let pid = named_in(path)?;
     let lives = pid > 1 && matches!(kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM));
     (lives && pid.unsigned_abs() != process::id()).then_some(pid)
 }
@@ -54,11 +114,20 @@ mod tests {
     fn written_whole_and_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("larderd.pid");
-        write(&path);
+        let prepared = PidFile::prepare(&Settings {
+            pidfile: Some(path.clone()),
+            ..Settings::default()
+        });
+        let mut file = prepared.expect("no refusal").expect("a file");
+        file.write();
         let text = fs::read_to_string(&path).expect("the file");
         assert_eq!(text, format!("{}\n", process::id()));
-        assert!(!beside(&path, ".tmp").exists());
-        remove(&path);
+        assert!(!beside(&path, TEMPORARY).exists());
+        fs::write(&path, "1\n").expect("another's");
+        file.remove();
+        assert!(path.exists(), "it is another's by now");
+        fs::write(&path, text).expect("its own");
+        file.remove();
         assert!(!path.exists());
     }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::pidfile::beside;
+use crate::privileges;
 
 /// Writes the file if the variable asks for it and there are ports to tell. Where it cannot be written the daemon
 /// serves nevertheless, as memcached does.
@@ -20,8 +21,9 @@ pub(crate) fn write(addresses: &[SocketAddr]) {
     }
     if let Err(error) = write_to(path, addresses) {
         log::warn!(
-            "MEMCACHED_PORT_FILENAME {}: cannot be written: {error}",
-            path.display()
+            "MEMCACHED_PORT_FILENAME {}: {}",
+            path.display(),
+            privileges::explain(format!("cannot be written: {error}"))
         );
     }
 }

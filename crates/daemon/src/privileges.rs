@@ -1,13 +1,19 @@
 //! Root is given up before any socket is opened, and it is proven that it cannot be had back.
 
+use std::io;
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User, getegid, geteuid, getuid, setgid, setgroups, setuid};
 
-use crate::logging;
 use crate::refusal::{Code, Refusal};
 use crate::settings::Settings;
 
 /// Whom root goes on as without `-u`: an own default, where memcached refuses to start.
 const DEFAULT_USER: &str = "nobody";
+
+/// Whom root has gone on as.
+static GONE_ON_AS: OnceLock<String> = OnceLock::new();
 
 /// Finds the user to go on as: none when not started by root, where `-u` is ignored as in memcached.
 pub(crate) fn user(settings: &Settings) -> Result<Option<User>, Refusal> {
@@ -19,7 +25,7 @@ pub(crate) fn user(settings: &Settings) -> Result<Option<User>, Refusal> {
         Ok(Some(user)) => Ok(Some(user)),
         Ok(None) => Err(Refusal::new(
             Code::NoUser,
-            format!("-u {name}: there is no such user"),
+            format!("-u {name}: there is no such user; create it, or name another"),
         )),
         Err(error) => Err(Refusal::new(
             Code::NoUser,
@@ -46,11 +52,7 @@ pub(crate) fn give_up(user: &User, settings: &Settings) -> Result<(), Refusal> {
             log::warn!("-r: core files cannot be had after the change of user: {error}");
         }
     }
-    if settings.user.is_none() {
-        logging::notice(format_args!(
-            "started by root without -u: goes on as {name}"
-        ));
-    }
+    GONE_ON_AS.get_or_init(|| name.clone());
     Ok(())
 }
 
@@ -61,4 +63,30 @@ fn root_is_left(uid: Uid, gid: Gid) -> bool {
     }
     let back = setuid(Uid::from_raw(0)).is_ok() || setgid(Gid::from_raw(0)).is_ok();
     back && gid.as_raw() != 0 || getuid() != uid || geteuid() != uid || getegid() != gid
+}
+
+/// Whether root was given up.
+pub(crate) fn is_given_up() -> bool {
+    GONE_ON_AS.get().is_some()
+}
+
+/// The name of the user that this process is, or its number where it has none.
+pub(crate) fn current_user() -> String {
+    let uid = geteuid();
+    match (GONE_ON_AS.get(), User::from_uid(uid)) {
+        (Some(name), _) => name.clone(),
+        (None, Ok(Some(user))) => user.name,
+        (None, _) => format!("user {uid}"),
+    }
+}
+
+/// A sentence about a file, which says who was denied it where that is not who started the process.
+pub(crate) fn explain(sentence: String) -> String {
+    let denied = io::Error::from(Errno::EACCES).to_string();
+    match GONE_ON_AS.get() {
+        Some(name) if sentence.contains(&denied) => format!(
+            "{sentence}, as {name}, whom root has gone on as: give {name} that right, or another user with -u"
+        ),
+        _ => sentence,
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::privileges;
+
 /// memcached's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -51,6 +53,12 @@ impl Refusal {
     /// The same refusal as a usage error, which some bad values are in memcached.
     pub(crate) fn into_usage(mut self) -> Self {
         self.code = Code::Usage;
+        self
+    }
+
+    /// The same refusal, which says who was denied a file where that is not who started the process.
+    pub(crate) fn explained(mut self) -> Self {
+        self.sentence = privileges::explain(self.sentence);
         self
     }
 

@@ -1,15 +1,14 @@
-//! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so, SIGHUP has files read anew and
-//! never ends the process. SIGPIPE is ignored by
-//! Rust's own start-up.
+//! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so in memcached's words, SIGHUP has files read anew and
+//! never ends the process. SIGPIPE is ignored by Rust's own start-up.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::thread;
 
 use larder_runtime::{Stop, Stopper};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::log_queue;
+use crate::logging;
 use crate::refusal::Refusal;
 use crate::reload::Reloads;
 
@@ -28,17 +27,19 @@ pub(crate) fn watch(
     let act = move || {
         for signal in &mut signals {
             match signal {
-                SIGUSR1 => {
-                    announce_graceful_stop();
-                    stopper.stop(Stop::Graceful);
-                }
                 SIGHUP => match &reloads {
                     Some(reloads) => reloads.signal(),
                     None => log::info!("SIGHUP: there is nothing to read anew"),
                 },
                 _ => {
-                    log::info!("{}: stopping", name(signal));
-                    stopper.stop(Stop::Now);
+                    let (name, stop) = stop_by(signal);
+                    log::info!("{name}: stopping");
+                    // The first reason stands, for the runtime as well.
+                    let _ = REASON.set(name);
+                    if stop == Stop::Graceful {
+                        announce_graceful_stop();
+                    }
+                    stopper.stop(stop);
                 }
             }
         }
@@ -55,12 +56,20 @@ pub(crate) fn watch(
 /// memcached's words for a graceful stop, once, whether a signal or a client asked for it.
 pub(crate) fn announce_graceful_stop() {
     static ANNOUNCED: Once = Once::new();
-    ANNOUNCED.call_once(|| log_queue::line("Gracefully stopping\n"));
+    ANNOUNCED.call_once(|| logging::notice(format_args!("Gracefully stopping")));
 }
 
-fn name(signal: i32) -> &'static str {
+/// The signal that stops the process. `None` if none does.
+pub(crate) fn reason() -> Option<&'static str> {
+    REASON.get().copied()
+}
+
+static REASON: OnceLock<&'static str> = OnceLock::new();
+
+fn stop_by(signal: i32) -> (&'static str, Stop) {
     match signal {
-        SIGINT => "SIGINT",
-        _ => "SIGTERM",
+        SIGUSR1 => ("SIGUSR1", Stop::Graceful),
+        SIGINT => ("SIGINT", Stop::Now),
+        _ => ("SIGTERM", Stop::Now),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use larder_runtime::{ClientCert, Stopwatch, TlsConfigs, TlsError, TlsLoader, TlsOptions};
 
+use crate::privileges;
 use crate::refusal::Refusal;
 use crate::secret::{self, Stamp};
 use crate::settings::Settings;
@@ -169,7 +170,8 @@ impl Certs {
                 Ok(())
             }
             Err(error) => {
-                log::warn!("certificates stay as they were: {error}");
+                let why = privileges::explain(error.to_string());
+                log::warn!("certificates stay as they were: {why}");
                 new.refused += 1;
                 Err(error)
             }

@@ -119,6 +119,12 @@ impl Server {
             .collect()
     }
 
+    /// Where it listens, as a person writes it: addresses with their ports, paths of Unix sockets.
+    pub fn listening_on(&self) -> Vec<String> {
+        let sockets = self.listening.iter();
+        sockets.map(|listening| listening.socket.name()).collect()
+    }
+
     /// A handle that stops the server.
     pub fn stopper(&self) -> Stopper {
         Stopper {

@@ -288,6 +288,16 @@ impl ListenSocket {
         }
     }
 
+    /// The address, as a person writes it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "an unknown address".into(), |addr| addr.to_string()),
+            Self::Unix(_, path) => path.display().to_string(),
+        }
+    }
+
     /// The descriptor and the address, as `stats conns` shows them.
     pub(crate) fn face(&self) -> (i32, String) {
         match self {
@@ -391,10 +401,7 @@ fn listen_tcp(addr: SocketAddr, backlog: u32) -> io::Result<ListenSocket> {
 }
 
 fn listen_unix(path: &Path, mask: u32, backlog: u32) -> io::Result<ListenSocket> {
-    // An old socket is replaced; a file of any other kind is somebody's, and binding fails.
-    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        fs::remove_file(path)?;
-    }
+    remove_stale(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     fs::set_permissions(path, Permissions::from_mode(mask))?;
@@ -403,6 +410,24 @@ fn listen_unix(path: &Path, mask: u32, backlog: u32) -> io::Result<ListenSocket>
         UnixListener::from_std(socket.into()),
         path.to_owned(),
     ))
+}
+
+/// Removes a socket that an earlier process has left behind. One where somebody answers is kept, and so is a file of any
+/// other kind, to which binding then fails.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return Ok(());
+    }
+    let caller = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    match caller.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        // A full queue is somebody's, too.
+        _ => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another process answers there; end it, or listen elsewhere",
+        )),
+    }
 }
 
 /// Whether an accept failed because the process or the system has no descriptor left.

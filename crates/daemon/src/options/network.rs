@@ -56,7 +56,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "file",
         sample: "/run/larderd/larderd.sock",
         row: "domain_socket",
-        doc: "Unix socket to listen on, instead of TCP. A socket file left there by an earlier run is replaced.",
+        doc: "Unix socket to listen on, instead of TCP. A socket file left there by an earlier run is replaced, one \
+              where another process answers is not.",
         set: Set::Value(|settings, text| {
             settings.unix_socket = Some(text.trim().into());
             Ok(())

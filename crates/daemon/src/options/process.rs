@@ -6,8 +6,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt {
         short: Some('d'),
         long: "daemon",
-        doc: "Goes to the background once it listens; what prevents the start is still told to the terminal and by \
-              the exit code. Changes to the directory / (not with -r) and closes the standard streams (not with -v).",
+        doc: "Goes to the background once it listens; what prevents the start, a pid file that cannot be written \
+              included, is still told to the terminal and by the exit code. Changes to the directory / (not with -r) and closes the standard streams (not with -v).",
         set: Set::Switch(|settings| settings.background = true),
         ..OPT
     },
@@ -28,7 +28,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         long: "pidfile",
         value: "file",
         sample: "/run/larderd/larderd.pid",
-        doc: "File to write the process id to. Removed at the end only with -d.",
+        doc: "File to write the process id to, as the user of -u. Removed at the end only with -d, and if it still \
+              names this process.",
         set: Set::Value(|settings, text| {
             settings.pidfile = Some(text.trim().into());
             Ok(())
@@ -40,7 +41,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         long: "verbose",
         row: "verbosity",
         doc: "Logs more to the standard error: -v what happens, -vv also details of it, -vvv everything. The variable \
-              RUST_LOG, where it is set, decides instead.",
+              RUST_LOG (larderd=debug), where it is set, decides instead.",
         set: Set::Switch(|settings| settings.verbosity += 1),
         ..OPT
     },
