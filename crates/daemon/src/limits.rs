@@ -7,7 +7,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 use crate::refusal::Refusal;
 use crate::settings::{Settings, in_units};
-use crate::units::MIB;
+use crate::units::{KIB, MIB};
 
 /// What a process with locked memory needs beyond `-m`: code, stacks of the workers, connections' buffers.
 const LOCKED_BEYOND_ITEMS: u64 = 128 * MIB;
@@ -26,6 +26,11 @@ pub(crate) const PASSWORDS_PER_USER_MAX: usize = 4;
 
 /// Bytes of a password that `hash-password` takes: with a name they fit into the handshake of the text protocol.
 pub(crate) const PASSWORD_MAX: usize = 512;
+
+/// Least and most bytes that `-o input_max` and `output_max` take: lines that memcached waits for must have room, and no
+/// line is longer than the protocol has it.
+pub(crate) const INPUT_MAX_RANGE: (u64, u64) = (2 * KIB, 4 * MIB);
+pub(crate) const OUTPUT_MAX_RANGE: (u64, u64) = (4 * KIB, 64 * MIB);
 
 /// What a hash of the users file may cost whoever judges a password by it: memory, passes, and lanes.
 pub(crate) const HASH_MEMORY_KIB_MAX: u32 = 64 * 1024;

@@ -7,7 +7,7 @@ use std::path::{self, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use larder_runtime::{Config, Endpoint, Gate, Protocol, Tunables};
+use larder_runtime::{ClientLimits, Config, Endpoint, Gate, Protocol, Tunables};
 
 use crate::options::secure;
 use crate::refusal::Refusal;
@@ -80,6 +80,8 @@ pub(crate) struct Settings {
     /// `-o entry_timeout` and `entering_max`.
     pub(crate) entry_timeout_s: u32,
     pub(crate) entering_max: usize,
+    /// `-o request_timeout`, `input_max`, `output_max`, `conns_per_address`.
+    pub(crate) client_limits: ClientLimits,
     /// `-o allow_world_readable_secrets`.
     pub(crate) allow_world_readable_secrets: bool,
     /// `-d`.
@@ -149,6 +151,7 @@ impl Default for Settings {
             sasl: false,
             entry_timeout_s: 10,
             entering_max: 1000,
+            client_limits: ClientLimits::default(),
             allow_world_readable_secrets: false,
             background: false,
             coredumps: false,
@@ -279,6 +282,7 @@ impl Settings {
             maxconns_fast: self.extended.maxconns_fast,
             requests_per_turn: self.requests_per_turn,
             idle_timeout_s: self.extended.idle_timeout_s,
+            client_limits: self.client_limits,
             gate,
             entry_timeout_s: self.entry_timeout_s,
             entering_max: self.entering_max,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use larder_store::{ShardConfig, page_bytes_for};
 
+use crate::client_limits::ClientLimits;
 use crate::gate::Gate;
 use crate::limits::HEAP_ALLOWANCE;
 use crate::tls::ClientCert;
@@ -72,6 +73,8 @@ pub struct Config {
     pub requests_per_turn: u32,
     /// Seconds without a command after which a connection is closed; 0 is never.
     pub idle_timeout_s: u32,
+    /// What one client may take.
+    pub client_limits: ClientLimits,
     /// Who may come in; `None` is everybody.
     pub gate: Option<Arc<Gate>>,
     /// Seconds that a client may take to come in: its TLS handshake, and saying who it is.

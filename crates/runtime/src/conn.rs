@@ -9,9 +9,10 @@ use std::sync::Arc;
 use larder_store::RelTime;
 
 use crate::config::Protocol;
-use crate::execute::{CloseReason, Session};
+use crate::execute::{CloseReason, Session, Unfinished};
 use crate::gate::{Gate, Pass};
 use crate::limits::ENTRY_INPUT_MAX;
+use crate::seats::Seat;
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
 use crate::tls::Fault;
@@ -25,6 +26,8 @@ pub(crate) struct Conn {
     /// Input that is not done with, from `input_at` on.
     input: Vec<u8>,
     input_at: usize,
+    /// Since when what lies at its front waits for its end.
+    input_since: RelTime,
     /// Replies that the socket has not taken, or that wait for the connection's turn to end. Nothing is worked on while
     /// the socket owes the first: so they are never more than one turn brings.
     output: Vec<u8>,
@@ -46,6 +49,8 @@ pub(crate) struct Conn {
     pub(crate) fault: Option<Box<Fault>>,
     /// It is to be closed when its output is sent.
     pub(crate) closing: Option<CloseReason>,
+    /// Its place among its address's connections.
+    _seat: Option<Seat>,
 }
 
 impl Conn {
@@ -54,6 +59,7 @@ impl Conn {
         info: Arc<ConnInfo>,
         protocol: Protocol,
         gate: Option<&Arc<Gate>>,
+        seat: Option<Seat>,
     ) -> Self {
         let pass = gate.map(|gate| Box::new(Pass::new(Arc::clone(gate), Arc::clone(&info))));
         let entering = socket.is_handshaking() || pass.is_some();
@@ -63,6 +69,7 @@ impl Conn {
             info,
             input: Vec::new(),
             input_at: 0,
+            input_since: 0,
             output: Vec::new(),
             readable: false,
             hung_up: false,
@@ -73,6 +80,7 @@ impl Conn {
             queued: false,
             fault: None,
             closing: None,
+            _seat: seat,
         }
     }
 
@@ -93,7 +101,7 @@ impl Conn {
 
     /// Whether it has sent more than is kept of anybody who is not in.
     pub(crate) fn floods_entry(&self) -> bool {
-        self.entering && self.input.len() - self.input_at > ENTRY_INPUT_MAX
+        self.entering && self.kept_input() > ENTRY_INPUT_MAX
     }
 
     /// Input that is not done with.
@@ -104,16 +112,46 @@ impl Conn {
         )
     }
 
-    /// Puts input back of which `done` bytes are done with. A buffer that is done with is freed.
-    pub(crate) fn put_input(&mut self, input: Vec<u8>, done: usize) {
+    /// Puts input back of which bytes up to `done` are done with, of these `used` at `now`. A buffer that is done with is
+    /// freed.
+    pub(crate) fn put_input(&mut self, input: Vec<u8>, done: usize, used: usize, now: RelTime) {
         if done < input.len() {
             (self.input, self.input_at) = (input, done);
+        }
+        if used > 0 {
+            self.input_since = now;
         }
     }
 
     /// Keeps what is left of the worker's read buffer.
-    pub(crate) fn keep_input(&mut self, rest: &[u8]) {
+    pub(crate) fn keep_input(&mut self, rest: &[u8], now: RelTime) {
         self.input.extend_from_slice(rest);
+        self.input_since = now;
+    }
+
+    /// Bytes of input that are kept and not done with.
+    pub(crate) fn kept_input(&self) -> usize {
+        self.input.len() - self.input_at
+    }
+
+    /// Whether a request that has begun to come in has taken longer than it may, at `now`. To be asked once a second.
+    pub(crate) fn is_slow(&mut self, timeout_s: u32, now: RelTime) -> bool {
+        let line = self.has_input().then_some(Unfinished {
+            since: self.input_since,
+            came: self.kept_input(),
+        });
+        let Some(unfinished) = self.session.block.or(line) else {
+            return false;
+        };
+        if self.pending || self.has_output() || self.closing.is_some() {
+            // It is this side that keeps it waiting.
+            self.input_since += 1;
+            if let Some(block) = &mut self.session.block {
+                block.since += 1;
+            }
+            return false;
+        }
+        unfinished.is_late(timeout_s, now)
     }
 
     pub(crate) fn has_input(&self) -> bool {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use larder_store::{KeyHasher, RelTime, Shard, ShardConfig};
 
 use crate::clerk::Clerk;
+use crate::client_limits::ClientLimits;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
 use crate::daemon::{Daemon, EmitRow, StatsGroup};
@@ -220,6 +221,7 @@ fn config(threads: usize, memory_limit: u64) -> Config {
         maxconns_fast: true,
         requests_per_turn: 20,
         idle_timeout_s: 0,
+        client_limits: ClientLimits::default(),
         gate: None,
         entry_timeout_s: 10,
         entering_max: 1000,

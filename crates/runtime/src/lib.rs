@@ -13,7 +13,9 @@
 //! `shared`, carries out, encodes) → `worker` (one write). A shard that is taken is not waited for: its connection is
 //! set aside and served again at the end of the turn.
 
+mod address;
 mod clerk;
+mod client_limits;
 mod clock;
 mod config;
 mod conn;
@@ -26,6 +28,7 @@ pub mod harness;
 mod limits;
 mod listener;
 mod quota;
+mod seats;
 mod shared;
 mod snapshot;
 mod socket;
@@ -42,6 +45,7 @@ use std::thread;
 use crossbeam::channel::{self, Receiver};
 use larder_store::{KeyHasher, Shard};
 
+pub use client_limits::ClientLimits;
 pub use clock::Stopwatch;
 pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
@@ -57,6 +61,7 @@ use conn::Conn;
 use event_loop::EventLoop;
 use listener::{Inbox, Listener, Listening};
 use quota::Quota;
+use seats::Seats;
 use shared::{Globals, Shared};
 use watch::Journal;
 use worker::{Setup, Worker};
@@ -147,6 +152,7 @@ impl Server {
             event_loop,
         } = self;
         let (conn_limit, maxconns_fast) = (config.conn_limit, config.maxconns_fast);
+        let client_limits = config.client_limits;
         let shard_config = config.shard();
         let (listeners_daemon, gate) = (Arc::clone(&daemon), config.gate.clone());
         let (setup_shared, config) = (Arc::clone(&shared), Arc::new(config));
@@ -195,6 +201,8 @@ impl Server {
             maxconns_fast,
             quota,
             resting_since: None,
+            client_limits,
+            seats: Seats::default(),
             faces,
         };
         let stop = listener.run()?;

@@ -11,8 +11,8 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 /// by itself, and a large value wants the whole buffer.
 pub(crate) const SMALL_READ: usize = 256;
 
-/// Replies waiting to be sent above which a connection's next command, or the next key of a get, waits. One reply more
-/// of up to [`BORROW_COPY_MAX`] may lie on top.
+/// Replies waiting to be sent above which a connection's next command, or the next key of a get, waits, unless
+/// `-o output_max` says otherwise. One reply more of up to [`BORROW_COPY_MAX`] may lie on top.
 pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
 
 /// Bytes of one get's keys that are looked for in one turn; then others have theirs.
@@ -37,6 +37,10 @@ pub(crate) const HANDSHAKES_PER_TURN: usize = 4;
 /// too much, and the connection is closed.
 pub(crate) const ENTRY_READ_BYTES: usize = 4 * 1024;
 pub(crate) const ENTRY_INPUT_MAX: usize = 8 * 1024;
+
+/// Bytes a second at which a request must come in on the average, once `-o request_timeout` is over: a client that is slow
+/// but moves is let finish, one that sends a byte now and then is not.
+pub(crate) const SLOWEST_REQUEST: u32 = 1024;
 
 /// How long who has given a wrong password waits for its next attempt to be judged: twice as long after each failure, up
 /// to the most. Failures are forgotten so long after that, or the oldest when there are too many addresses.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crossbeam::channel::Sender;
 
+use crate::address::Address;
+use crate::client_limits::ClientLimits;
 use crate::clock::Clock;
 use crate::config::Endpoint;
 use crate::conn::Conn;
@@ -15,6 +17,7 @@ use crate::execute::{FRESH, LISTENING};
 use crate::gate::Gate;
 use crate::limits::ACCEPT_REST;
 use crate::quota::{Cause, Quota};
+use crate::seats::{Seat, Seats};
 use crate::shared::{ConnInfo, Shared};
 use crate::socket::{Accepted, ListenSocket, Socket, is_out_of_descriptors};
 use larder_protocol::text::ErrorText;
@@ -55,6 +58,8 @@ pub(crate) struct Listener {
     pub(crate) quota: Quota,
     /// Since when accepting rests, on the clock.
     pub(crate) resting_since: Option<Duration>,
+    pub(crate) client_limits: ClientLimits,
+    pub(crate) seats: Seats<Address>,
     /// Kept for `stats conns`.
     pub(crate) faces: Vec<Arc<ConnInfo>>,
 }
@@ -125,28 +130,21 @@ impl Listener {
     }
 
     fn take_in(&mut self, accepted: Accepted, number: usize) {
+        let open = self.shared.conn_count();
+        if open >= self.conn_limit {
+            let why = format!("{open} connections are open (-c {})", self.conn_limit);
+            return self.turn_away(accepted, number, &why);
+        }
+        let seat = match self.seat(&accepted) {
+            Ok(seat) => seat,
+            Err(why) => return self.turn_away(accepted, number, &why),
+        };
         let Accepted {
-            mut socket,
+            socket,
             remote,
             peer,
             local,
         } = accepted;
-        let globals = &self.shared.globals;
-        let open = self.shared.conn_count();
-        if open >= self.conn_limit {
-            globals.rejected_connections.add(1);
-            if self.listening[number].endpoint.tls.is_none() {
-                // One try: whoever does not take it is not waited for.
-                let _ = socket.write(ErrorText::TooManyConnections.line());
-            }
-            if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
-                log::warn!(
-                    "{peer}: refused, {open} connections are open (-c {}){left_out}",
-                    self.conn_limit
-                );
-            }
-            return;
-        }
         let Some(socket) = self.in_its_tls(socket, number, &peer) else {
             return;
         };
@@ -171,11 +169,43 @@ impl Listener {
                 info,
                 protocol,
                 self.gate.as_ref(),
+                seat,
             )))
             .is_ok()
             && let Err(error) = inbox.waker.wake()
         {
             log::error!("a worker cannot be woken: {error}");
+        }
+    }
+
+    /// A connection's seat among those of its address, or why it gets none. Those by a Unix socket need none.
+    fn seat(&mut self, accepted: &Accepted) -> Result<Option<Seat>, String> {
+        let most = self.client_limits.conns_per_address;
+        let address = Address::of(accepted.remote).filter(|_| most > 0);
+        let Some(address) = address else {
+            return Ok(None);
+        };
+        if let Some(seat) = self.seats.take(address, most) {
+            return Ok(Some(seat));
+        }
+        self.shared.globals.over_address_limit.add(1);
+        Err(format!(
+            "{most} connections of its address are open (-o conns_per_address)"
+        ))
+    }
+
+    /// Tells a connection that there are too many, and closes it.
+    fn turn_away(&mut self, accepted: Accepted, number: usize, why: &str) {
+        let Accepted {
+            mut socket, peer, ..
+        } = accepted;
+        self.shared.globals.rejected_connections.add(1);
+        if self.listening[number].endpoint.tls.is_none() {
+            // One try: whoever does not take it is not waited for.
+            let _ = socket.write(ErrorText::TooManyConnections.line());
+        }
+        if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
+            log::warn!("{peer}: refused, {why}{left_out}");
         }
     }
 

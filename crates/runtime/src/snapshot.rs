@@ -103,6 +103,12 @@ counters! {
     auth_errors = AuthErrors,
     /// Clients given up while they were coming in: too slow, or too many at once.
     entries_given_up = EntriesGivenUp,
+    /// Connections closed because a request took too long to come in.
+    request_timeouts = RequestTimeouts,
+    /// Connections closed because of a line that was too long.
+    lines_too_long = LinesTooLong,
+    /// Times a connection's commands waited because enough of its replies did.
+    output_pauses = OutputPauses,
     /// Connections closed because they broke the rules of the line or of memory.
     conns_refused = ConnsRefused,
 }
@@ -126,6 +132,8 @@ pub struct Snapshot {
     pub total_connections: u64,
     /// Connections answered with `ERROR Too many open connections`.
     pub rejected_connections: u64,
+    /// Of these, those whose address had as many as it may (`-o conns_per_address`).
+    pub over_address_limit: u64,
     /// The most connections that were ever open at once.
     pub connection_structures: u64,
     /// Bytes in connections' own input and output buffers.

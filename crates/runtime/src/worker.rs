@@ -4,6 +4,7 @@
 //! come back to those that were set aside, keep the shard's house. Nothing in here blocks but the wait.
 
 mod entering;
+mod overdue;
 mod serve;
 
 use std::collections::VecDeque;
@@ -201,32 +202,8 @@ impl<'a> Worker<'a> {
         let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
         self.face.buffers.set(count);
         self.face.buffer_bytes.set(bytes);
-        self.close_idle();
+        self.close_overdue();
         self.give_up_entering();
-    }
-
-    fn close_idle(&mut self) {
-        let timeout = self.setup.config.idle_timeout_s;
-        if timeout == 0 {
-            return;
-        }
-        // Whoever waits for replies is not idle, however long they take.
-        let idle = |conn: &Conn| {
-            let waits = conn.has_output() || conn.pending || conn.closing.is_some();
-            // Watchers have nothing to say.
-            let waits = waits || conn.session.watches();
-            !waits && self.now.saturating_sub(conn.info.last_command()) > timeout
-        };
-        let numbers: Vec<usize> = self
-            .conns
-            .iter()
-            .filter(|(_, conn)| idle(conn))
-            .map(|(number, _)| number)
-            .collect();
-        for number in numbers {
-            self.face.counters.add(Counter::IdleKicks, 1);
-            self.close(number, CloseReason::Idle);
-        }
     }
 
     /// Takes in the connections that the listener has sent.
@@ -393,7 +370,14 @@ impl<'a> Worker<'a> {
             return;
         }
         let refused = match reason {
-            CloseReason::LineTooLong => "sent a line longer than any command",
+            CloseReason::LineTooLong => {
+                self.face.counters.add(Counter::LinesTooLong, 1);
+                "sent a line longer than any command, or than -o input_max"
+            }
+            CloseReason::SlowRequest => {
+                self.face.counters.add(Counter::RequestTimeouts, 1);
+                "began a request and has not finished it in time (-o request_timeout)"
+            }
             CloseReason::Http => "sent an HTTP request; this is a memcached port",
             CloseReason::BadFrame => "sent a binary frame that is none",
             CloseReason::PinRevoked => {

@@ -1,6 +1,6 @@
 //! The suboptions of `-o`: `name` or `name=value`, separated by commas.
 
-use super::{OPT, Opt, Set, secure};
+use super::{OPT, Opt, Set, limits, secure};
 use crate::refusal::Refusal;
 use crate::settings::{Extended, Settings};
 use crate::units::{KIB, MIB, SECOND, decimal, number, size, size32, time};
@@ -115,7 +115,10 @@ const ACCEPTED: &str = "Accepted; it tunes nothing here.";
 
 /// Every suboption.
 pub(crate) fn suboptions() -> impl Iterator<Item = &'static Opt> {
-    SUBOPTIONS.iter().chain(secure::SUBOPTIONS)
+    SUBOPTIONS
+        .iter()
+        .chain(limits::SUBOPTIONS)
+        .chain(secure::SUBOPTIONS)
 }
 
 /// Those that are not about who may come in: first those that do something.

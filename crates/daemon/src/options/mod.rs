@@ -5,6 +5,7 @@
 
 mod connections;
 pub(crate) mod extended;
+mod limits;
 mod memory;
 mod network;
 mod process;

@@ -19,6 +19,10 @@ pub(crate) fn emit(
     emit("conn_buffer_bytes", &snapshot.conn_buffer_bytes);
     emit("conns_refused", &snapshot.counters.conns_refused);
     emit("entries_given_up", &snapshot.counters.entries_given_up);
+    emit("request_timeouts", &snapshot.counters.request_timeouts);
+    emit("lines_too_long", &snapshot.counters.lines_too_long);
+    emit("output_pauses", &snapshot.counters.output_pauses);
+    emit("conns_over_address_limit", &snapshot.over_address_limit);
     if let Some(tls) = tls {
         emit("cert_reloads", &tls.reloads);
         emit("cert_reloads_refused", &tls.refused);

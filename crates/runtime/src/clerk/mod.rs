@@ -12,8 +12,9 @@ use std::thread;
 
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 
-use self::slow::{Address, Slow};
+use self::slow::Slow;
 use crate::EndProcessOnPanic;
+use crate::address::Address;
 use crate::clock::Clock;
 use crate::daemon::Daemon;
 use crate::quota::{Cause, Quota};
@@ -170,7 +171,7 @@ impl Desk {
             return Some(claim.user.clone());
         }
         self.slow
-            .failed(Address::of(&claim.info), self.clock.elapsed());
+            .failed(Address::of(claim.info.remote), self.clock.elapsed());
         if let Some(left_out) = self.quota.take(Cause::Auth, self.clock.now()) {
             let name = &claim.user[..claim.user.len().min(NAME_LOGGED_MAX)];
             log::warn!(
@@ -187,6 +188,6 @@ impl Desk {
 fn address(asked: &Asked) -> Option<Address> {
     match &asked.question {
         Question::RefreshCerts => None,
-        Question::Claim(claim) => Address::of(&claim.info),
+        Question::Claim(claim) => Address::of(claim.info.remote),
     }
 }

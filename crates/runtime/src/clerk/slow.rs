@@ -1,25 +1,10 @@
 //! Who gives wrong passwords again and again has to wait: longer each time, and for all its connections together.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::limits::{FAILURE_ADDRESSES_MAX, FAILURE_DELAY, FAILURE_DELAY_MAX, FAILURE_MEMORY};
-use crate::shared::ConnInfo;
-
-/// Where connections come from: an address, of IPv6 the network of 64 bits that one site has to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Address(IpAddr);
-
-impl Address {
-    /// Of a connection; those by the Unix socket have none.
-    pub(super) fn of(info: &ConnInfo) -> Option<Self> {
-        Some(Self(match info.remote?.ip().to_canonical() {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-            v4 => v4,
-        }))
-    }
-}
 
 /// The failures of an address.
 struct Failures {
@@ -74,7 +59,7 @@ mod tests {
     use super::*;
 
     fn address(last: u8) -> Option<Address> {
-        Some(Address(IpAddr::from([10, 0, 0, last])))
+        Address::of(Some(([10, 0, 0, last], 1).into()))
     }
 
     #[test]
@@ -98,29 +83,11 @@ mod tests {
     fn no_more_addresses_are_kept_than_may_be() {
         let mut slow = Slow::default();
         for number in 0..2 * FAILURE_ADDRESSES_MAX as u32 {
-            let address = Address(IpAddr::from(number.to_be_bytes()));
-            slow.failed(Some(address), Duration::from_millis(number.into()));
+            let address = Address::of(Some((number.to_be_bytes(), 1).into()));
+            slow.failed(address, Duration::from_millis(number.into()));
         }
         assert_eq!(slow.0.len(), FAILURE_ADDRESSES_MAX);
         slow.failed(address(1), Duration::from_secs(10_000));
         assert_eq!(slow.0.len(), 1);
-    }
-
-    #[test]
-    fn a_site_of_ipv6_is_one_address() {
-        let of = |text: &str| {
-            let remote = text.parse().expect("an address");
-            Address::of(&ConnInfo::new(
-                3,
-                Some(remote),
-                String::new(),
-                String::new(),
-                2,
-                0,
-            ))
-        };
-        assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff:2]:9"));
-        assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:1::1]:1"));
-        assert_eq!(of("[::ffff:10.0.0.1]:1"), of("10.0.0.1:2"));
     }
 }

@@ -12,7 +12,6 @@ use larder_protocol::text::{Frequent, frequent};
 use super::session::State;
 use super::text::Used;
 use super::{Session, Spot, Turn};
-use crate::limits::OUTPUT_HIGH;
 
 /// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
@@ -76,7 +75,8 @@ impl Turn<'_> {
                 }
             };
             used += of_line;
-            let goes_on = matches!(session.state, State::Line) && out.len() < OUTPUT_HIGH;
+            let goes_on = matches!(session.state, State::Line)
+                && out.len() < self.config.client_limits.output_max;
             if pause.is_some() || !goes_on {
                 return (used, pause);
             }

@@ -8,7 +8,7 @@ use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard};
 use super::session::{After, Keys, Sending, State};
 use super::text::Used;
 use super::{Pause, Session, Spot, Turn};
-use crate::limits::{KEY_BYTES_PER_TURN, OUTPUT_HIGH};
+use crate::limits::KEY_BYTES_PER_TURN;
 use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
@@ -139,7 +139,7 @@ impl Turn<'_> {
                 }
             }
             at = next;
-            if out.len() >= OUTPUT_HIGH || at >= KEY_BYTES_PER_TURN {
+            if out.len() >= self.config.client_limits.output_max || at >= KEY_BYTES_PER_TURN {
                 next_state = State::Keys(Keys {
                     left: keys.left - at,
                     ..keys

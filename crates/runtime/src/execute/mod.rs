@@ -30,14 +30,13 @@ use larder_store::{Hint, KeyHash, KeyHasher, Moment, RelTime, ShardConfig};
 pub(crate) use ahead::CONNS_TOGETHER;
 pub(crate) use observe::note_events;
 use session::{After, Sending, State, Wire};
-pub(crate) use session::{CloseReason, Holding, Pause, Session};
+pub(crate) use session::{CloseReason, Holding, Pause, Session, Unfinished};
 pub(crate) use stats::{FRESH, LISTENING, PARSING};
 
 use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
 use crate::daemon::Daemon;
-use crate::limits::OUTPUT_HIGH;
 use crate::shared::{Shared, WorkerCounters};
 use crate::snapshot::Counter;
 use crate::watch::Journal;
@@ -89,7 +88,7 @@ impl<'a> Turn<'a> {
         let mut at = 0;
         let mut commands_left = self.config.requests_per_turn;
         loop {
-            if out.len() >= OUTPUT_HIGH {
+            if out.len() >= self.config.client_limits.output_max {
                 return (at, Pause::Output);
             }
             let rest = &input[at..];
@@ -100,7 +99,11 @@ impl<'a> Turn<'a> {
                     Wire::Binary => self.frame(session, rest, out, &mut commands_left),
                     _ => self.at_the_door(session, rest, out),
                 },
-                _ => self.go_on(session, rest, out),
+                _ => {
+                    let step = self.go_on(session, rest, out);
+                    session.note_block(step.0, self.now);
+                    step
+                }
             };
             at += used;
             if let Some(pause) = pause {

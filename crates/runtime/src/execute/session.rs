@@ -16,6 +16,7 @@ use super::upkeep::Ask;
 use crate::clerk;
 use crate::config::Protocol;
 use crate::gate::Pass;
+use crate::limits::SLOWEST_REQUEST;
 use crate::shared::Shared;
 use crate::tls;
 use crate::watch::{Feed, Watcher, Watchers};
@@ -68,6 +69,8 @@ pub(crate) enum CloseReason {
     Lost,
     /// Idle for too long.
     Idle,
+    /// A request that had begun took too long to come in.
+    SlowRequest,
 }
 
 /// What a connection is in the middle of.
@@ -269,6 +272,25 @@ pub(crate) struct Session {
     pub(crate) pass: Option<Box<Pass>>,
     /// Where to look for the key of the next line, if that was found out ahead.
     pub(crate) ahead: Option<Spot>,
+    /// The data block that is on its way in.
+    pub(crate) block: Option<Unfinished>,
+}
+
+/// A part of a request of which the end has not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    /// Since when; later by each second for which the client was kept waiting.
+    pub(crate) since: RelTime,
+    /// Bytes of it that have come.
+    pub(crate) came: usize,
+}
+
+impl Unfinished {
+    /// Whether it has had its time.
+    pub(crate) fn is_late(self, timeout_s: u32, now: RelTime) -> bool {
+        let more = self.came / SLOWEST_REQUEST as usize;
+        (now.saturating_sub(self.since) as usize) > (timeout_s as usize).saturating_add(more)
+    }
 }
 
 impl Session {
@@ -281,7 +303,23 @@ impl Session {
             cfd,
             pass,
             ahead: None,
+            block: None,
         }
+    }
+
+    /// Takes note that so many bytes were done with of what the session is in the middle of.
+    pub(crate) fn note_block(&mut self, bytes: usize, now: RelTime) {
+        self.block = match self.state {
+            State::Filling(_) | State::Swallowing { .. } => {
+                let before = self.block.unwrap_or(Unfinished {
+                    since: now,
+                    came: 0,
+                });
+                let came = before.came + bytes;
+                Some(Unfinished { came, ..before })
+            }
+            _ => None,
+        };
     }
 
     /// From the first byte on it is known which protocol it speaks.

@@ -210,6 +210,7 @@ impl Turn<'_> {
             store,
             total_connections: globals.total_connections.get(),
             rejected_connections: globals.rejected_connections.get(),
+            over_address_limit: globals.over_address_limit.get(),
             listen_disabled_num: globals.listen_disabled_num.get(),
             listen_disabled_us: globals.listen_disabled_us.get(),
         }
@@ -233,6 +234,7 @@ impl Turn<'_> {
                 &globals.rejected_connections,
                 baseline.rejected_connections,
             ),
+            over_address_limit: since(&globals.over_address_limit, baseline.over_address_limit),
             connection_structures: globals.conns_peak.get(),
             conn_buffer_bytes: buffers(|worker| &worker.buffer_bytes),
             conn_buffer_count: buffers(|worker| &worker.buffers),

@@ -100,6 +100,8 @@ impl ConnInfo {
 pub(crate) struct Globals {
     pub(crate) total_connections: Number,
     pub(crate) rejected_connections: Number,
+    /// Of these, those whose address had as many as it may.
+    pub(crate) over_address_limit: Number,
     pub(crate) conns_peak: Number,
     pub(crate) accepting: Switch,
     pub(crate) listen_disabled_num: Number,
@@ -115,6 +117,7 @@ impl Globals {
         Self {
             total_connections: Number::default(),
             rejected_connections: Number::default(),
+            over_address_limit: Number::default(),
             conns_peak: Number::default(),
             accepting: Switch::new(true),
             listen_disabled_num: Number::default(),
@@ -133,6 +136,7 @@ pub(crate) struct Baseline {
     pub(crate) store: StoreStats,
     pub(crate) total_connections: u64,
     pub(crate) rejected_connections: u64,
+    pub(crate) over_address_limit: u64,
     pub(crate) listen_disabled_num: u64,
     pub(crate) listen_disabled_us: u64,
 }

@@ -205,7 +205,13 @@ impl<'a> Worker<'a> {
                 conn.queued = true;
                 self.awaiting.push(number);
             }
-            Pause::Yield | Pause::Output => conn.pending = true,
+            Pause::Yield => conn.pending = true,
+            Pause::Output => {
+                conn.pending = true;
+                if self.replies.len() >= self.setup.config.client_limits.output_max {
+                    self.face.counters.add(Counter::OutputPauses, 1);
+                }
+            }
             Pause::Watch => {
                 // What it has sent behind is dropped.
                 conn.pending = true;
@@ -311,14 +317,25 @@ fn work(turn: &Turn<'_>, conn: &mut Conn, came: &[u8], replies: &mut Vec<u8>) ->
         }
         let (input, at) = conn.take_input();
         let (used, pause) = turn.run(&mut conn.session, &input[at..], replies);
-        conn.put_input(input, at + used);
-        return pause;
+        conn.put_input(input, at + used, used, turn.now);
+        return judge_kept(turn, conn, pause);
     }
     let (used, pause) = turn.run(&mut conn.session, came, replies);
     if used < came.len() {
-        conn.keep_input(&came[used..]);
+        conn.keep_input(&came[used..], turn.now);
+        return judge_kept(turn, conn, pause);
     }
     pause
+}
+
+/// Whether as much may be kept of a connection as is left of its input.
+#[inline(never)]
+fn judge_kept(turn: &Turn<'_>, conn: &Conn, pause: Pause) -> Pause {
+    let waits = pause == Pause::Input;
+    match waits && conn.kept_input() > turn.config.client_limits.input_max {
+        true => Pause::Close(CloseReason::LineTooLong),
+        false => pause,
+    }
 }
 
 /// Logs that a connection broke, when it is not closed in good order.
