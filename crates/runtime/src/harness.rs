@@ -293,4 +293,65 @@ mod tests {
         harness.close(one);
         assert_eq!(harness.check(), Ok(()));
     }
+
+    const LARGE: &[u8] = b"set key 0 0 1000000\r\n";
+
+    /// Clients that each begin a large value under a key of their own and stop in the middle, and seconds later one whose
+    /// value comes to its end: there is room for it only if another value makes way.
+    fn stop_in_the_middle(harness: &mut Harness, clients: usize) -> Vec<Client> {
+        let stopped = (0..clients).map(|number| {
+            let mut client = harness.connect();
+            let head = format!("set other{number} 0 0 1000000\r\n");
+            harness.feed(&mut client, &[head.as_bytes(), &[b'v'; 600_000]].concat());
+            client
+        });
+        let stopped = stopped.collect();
+        harness.pass(3);
+        stopped
+    }
+
+    fn store_whole(harness: &Harness, key: &str) {
+        let head = format!("set {key} 0 0 600000\r\n");
+        let line = [head.as_bytes(), &[b'v'; 600_000], b"\r\n"].concat();
+        assert_eq!(harness.feed(&mut harness.connect(), &line), b"STORED\r\n");
+    }
+
+    #[track_caller]
+    fn check_key(harness: &Harness, expected: &[u8]) {
+        let got = harness.feed(&mut harness.connect(), b"get key\r\n");
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn a_value_that_lost_its_memory_takes_only_an_older_one_with_it() {
+        for stored_meanwhile in [false, true] {
+            let mut harness = Harness::new(1, 4 << 20).expect("a descriptor");
+            let mut other = harness.connect();
+            assert_eq!(
+                harness.feed(&mut other, b"set key 0 0 3\r\nold\r\n"),
+                b"STORED\r\n"
+            );
+            let mut late = harness.connect();
+            harness.feed(&mut late, &[LARGE, &[b'v'; 600_000]].concat());
+            let _stopped = stop_in_the_middle(&mut harness, 3);
+            store_whole(&harness, "whole");
+            if stored_meanwhile {
+                harness.feed(&mut other, b"set key 0 0 3\r\nnew\r\n");
+            }
+            assert_eq!(
+                harness.feed(&mut late, &[&[b'v'; 400_000][..], b"\r\n"].concat()),
+                b"SERVER_ERROR out of memory storing object\r\n"
+            );
+            check_key(
+                &harness,
+                match stored_meanwhile {
+                    true => b"VALUE key 0 3\r\nnew\r\nEND\r\n",
+                    false => b"END\r\n",
+                },
+            );
+        }
+    }
 }

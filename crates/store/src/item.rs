@@ -64,6 +64,8 @@ const FETCHED: u8 = 0b1000_0000;
 pub(crate) const WON: u8 = 0b0000_0001;
 pub(crate) const STALE: u8 = 0b0000_0010;
 pub(crate) const BINARY_KEY: u8 = 0b0000_0100;
+/// A value that is on its way in is to replace this one, see `pending`.
+pub(crate) const OUTDATED: u8 = 0b0000_1000;
 
 /// The four bytes at a place that is known when compiling, within a front of known length: no check is left.
 #[inline(always)]

@@ -267,6 +267,7 @@ impl Shard {
             Value::Arrived(pending) => pending.total,
         };
         let joins = matches!(request.verb, StoreVerb::Append(_) | StoreVerb::Prepend(_));
+        let arrived = matches!(value, Value::Arrived(_));
         let flushed = matches!(&value, Value::Arrived(pending) if self.has_flushed(pending));
         let mut stored = self.store(hash, Hint::NONE, &request, value, at);
         match &mut stored {
@@ -280,7 +281,7 @@ impl Shard {
                     len = Item::new(self.slab.pages.chunk(id)).value_len();
                 }
             }
-            Stored::NoMemory => self.forget(hash, key, at.now),
+            Stored::NoMemory => self.forget_old(hash, key, arrived, at.now),
             _ => {}
         }
         (stored, len)

@@ -4,9 +4,14 @@
 //! and one at a time may go beyond, so that one after the other comes to its end. And whoever stands in the way without
 //! getting on, a client that stopped in the middle or sends next to nothing, loses what it has sent: it is told that
 //! there was no memory for its value, once it has sent the rest.
+//!
+//! A set that fails so takes the old value with it, lest that be taken for the new one; but only what was there when it
+//! began, as memcached does. That item is marked as outdated; one that somebody stored meanwhile has no such mark.
 
 use crate::chunk::ChunkId;
-use crate::item::{PieceMut, RelTime};
+use crate::hash::KeyHash;
+use crate::hint::Hint;
+use crate::item::{Item, ItemMut, OUTDATED, PieceMut, RelTime};
 use crate::large::{Chain, NoMemory, piece_class};
 use crate::limits::{PENDING_RATE_MIN, PENDING_STALL};
 use crate::shard::Shard;
@@ -72,6 +77,25 @@ impl Shard {
         self.begin_part(total, total)
     }
 
+    /// [`Self::begin`] of a value that is to replace what is there under the key; [`Self::forget_outdated`] is for one that
+    /// then does not.
+    pub fn begin_set(&mut self, hash: KeyHash, key: &[u8], total: u32) -> Pending {
+        if let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+            let marks = Item::new(self.slab.pages.chunk(id)).marks();
+            ItemMut(self.slab.pages.chunk_mut(id)).set_marks(marks | OUTDATED);
+        }
+        self.begin(total)
+    }
+
+    /// A value begun with [`Self::begin_set`] could not be kept: removes what was under the key then, if it still is.
+    pub fn forget_outdated(&mut self, hash: KeyHash, key: &[u8]) {
+        if let Some(id) = self.find::<0>(hash, Hint::NONE, key)
+            && Item::new(self.slab.pages.chunk(id)).marks() & OUTDATED != 0
+        {
+            self.unlink(hash, id);
+        }
+    }
+
     /// The same, for a value that becomes part of one of `whole` bytes.
     pub(crate) fn begin_part(&mut self, total: u32, whole: u32) -> Pending {
         let none = ChunkId::NONE;
@@ -112,7 +136,12 @@ impl Shard {
         pages: usize,
         now: RelTime,
     ) -> bool {
-        let Some(entry) = self.pending_mut(pending) else {
+        // What was revoked is told so, and what a flush took needs no memory.
+        let epoch = self.slab.epoch;
+        let Some(entry) = self
+            .pending_mut(pending)
+            .filter(|entry| entry.epoch == epoch)
+        else {
             return true;
         };
         entry.asked = now;

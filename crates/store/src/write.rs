@@ -66,7 +66,7 @@ pub enum Stored {
 
 impl Shard {
     /// Carries out a store command. The item must fit, see [`crate::ShardConfig::fits`]; a value that did not find memory takes the
-    /// old one of a `set` with it.
+    /// old one of a `set` with it, if that was there when the new one began.
     #[inline(always)]
     pub fn store(
         &mut self,
@@ -77,6 +77,7 @@ impl Shard {
         at: Moment<'_>,
     ) -> Stored {
         let existing = self.lookup_hinted(hash, hint, request.key, at.now);
+        let arrived = matches!(value, Value::Arrived(_));
         if let Err(refusal) = self.admit(request.verb, existing, at.now) {
             if let Value::Arrived(pending) = value {
                 self.abandon(pending);
@@ -91,7 +92,7 @@ impl Shard {
         match stored {
             Stored::NoMemory => {
                 if request.verb == StoreVerb::Set {
-                    self.forget(hash, request.key, at.now);
+                    self.forget_old(hash, request.key, arrived, at.now);
                 }
                 self.slab
                     .class_mut(ClassId::for_size(CHUNK_MAX))
@@ -102,6 +103,15 @@ impl Shard {
             _ => {}
         }
         stored
+    }
+
+    /// A set found no memory: removes what is under its key, of a value that has `arrived` in slices what was there when it
+    /// began.
+    pub(crate) fn forget_old(&mut self, hash: KeyHash, key: &[u8], arrived: bool, now: RelTime) {
+        match arrived {
+            true => self.forget_outdated(hash, key),
+            false => self.forget(hash, key, now),
+        }
     }
 
     /// Whether the verb may go on, with what is there.

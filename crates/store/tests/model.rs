@@ -60,6 +60,8 @@ struct Writer {
     pending: Pending,
     key: Vec<u8>,
     value: Vec<u8>,
+    /// The CAS unique of the item that was there when it began.
+    old: Option<u64>,
 }
 
 struct Run {
@@ -443,11 +445,15 @@ impl Run {
         let key = self.key();
         let len = self.rng.below(300_000) as usize + 1;
         let value = self.rng.bytes(len);
-        let pending = self.shard.begin(value.len() as u32);
+        let hash = self.hasher.hash(&key);
+        let old = self.shard.inspect(hash, &key, self.now);
+        let old = old.map(|item| item.cas);
+        let pending = self.shard.begin_set(hash, &key, value.len() as u32);
         self.writers.push(Writer {
             pending,
             key,
             value,
+            old,
         });
     }
 
@@ -479,10 +485,9 @@ impl Run {
             .is_err()
         {
             self.shard.abandon(writer.pending);
-            self.shard
-                .forget(self.hasher.hash(&writer.key), &writer.key, self.now);
-            self.twin.remove(&writer.key);
-            return;
+            let hash = self.hasher.hash(&writer.key);
+            self.shard.forget_outdated(hash, &writer.key);
+            return self.compare_failed(&writer.key, writer.old);
         }
         if writer.pending.missing() > 0 {
             self.writers.push(writer);
@@ -491,11 +496,24 @@ impl Run {
         self.store_arrived(writer);
     }
 
+    /// A set that began when there was the `old` item was told that there is no memory.
+    fn compare_failed(&mut self, key: &[u8], old: Option<u64>) {
+        let hash = self.hasher.hash(key);
+        let item = self.shard.inspect(hash, key, self.now);
+        let kept = item.is_some_and(|item| item.cas != 0 && Some(item.cas) == old);
+        assert!(!kept, "the old item is still there");
+        if item.is_none() {
+            self.twin.remove(key);
+        }
+        self.compare(key);
+    }
+
     fn store_arrived(&mut self, writer: Writer) {
         let Writer {
             pending,
             key,
             value,
+            old: old_unique,
         } = writer;
         self.compare(&key);
         let old = self.twin_item(&key);
@@ -518,6 +536,9 @@ impl Run {
             Value::Arrived(pending),
             at,
         );
+        if stored == Stored::NoMemory && verb == StoreVerb::Set {
+            return self.compare_failed(&key, old_unique);
+        }
         self.follow_store(
             &key,
             verb,

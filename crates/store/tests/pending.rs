@@ -152,3 +152,25 @@ fn one_that_a_flush_took_marks_nothing() {
     let item = shard.inspect(hash, b"key", 10).expect("it was stored");
     assert_eq!((item.value_len, item.cas, item.binary_key), (3, 1, false));
 }
+
+/// It counts as stored before the flush and has no memory: it waits for none, and keeps none from others.
+#[test]
+fn one_that_a_flush_took_is_in_nobodys_way() {
+    let mut shard = shard();
+    let mut flushed = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut flushed, 13, 10), 13);
+    shard.flush();
+    let [one, two, ahead] = half_taken(&mut shard, 10);
+    shard.abandon(ahead);
+    assert_eq!(send(&mut shard, &mut flushed, 1, 10), 1);
+    let mut fast = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut fast, 16, 10), 16);
+    assert_eq!(send(&mut shard, &mut flushed, 1, 10), 1);
+    let mut waits = shard.begin(VALUE);
+    assert_eq!(send(&mut shard, &mut waits, 1, 12), 1);
+    assert_eq!(send(&mut shard, &mut flushed, 1, 15), 1);
+    for pending in [one, two, fast, waits, flushed] {
+        shard.abandon(pending);
+    }
+    assert_eq!(shard.check(), Ok(()));
+}

@@ -6,7 +6,7 @@
 
 use larder_protocol::binary::{ReplyStatus, not_stored, reply as frames};
 use larder_protocol::text::{ErrorText, StoreVerb, reply};
-use larder_store::{BORROW_COPY_MAX, Hint, Shard, StoreRequest, Stored, Value};
+use larder_store::{BORROW_COPY_MAX, Hint, StoreRequest, Stored, Value};
 
 use super::session::{Filling, Reply, State, Teller};
 use super::{Pause, Session, Spot, Turn};
@@ -53,6 +53,11 @@ impl Filling {
             flags: self.flags,
             exptime: self.exptime,
         }
+    }
+
+    /// Whether it takes the old value with it when it finds no memory: a `set` does, and an `ms` in every mode.
+    fn replaces(&self) -> bool {
+        self.verb == StoreVerb::Set || self.meta.is_some()
     }
 }
 
@@ -304,6 +309,10 @@ impl Turn<'_> {
         );
         let mut pending = match filling.pending.take() {
             Some(pending) => pending,
+            None if filling.replaces() => {
+                let len = filling.value_len;
+                lent.shard.begin_set(hash, filling.key(), len)
+            }
             None => lent.shard.begin(filling.value_len),
         };
         let len = direct.map_or(filling.block().len(), <[u8]>::len);
@@ -319,21 +328,16 @@ impl Turn<'_> {
                 self.note_shard(&mut lent.shard);
                 self.note_refused(filling.key(), "no_memory", filling.verb, filling.teller);
             }
-            self.forget_old(&mut lent.shard, filling, hash);
+            if filling.replaces() {
+                self.note_look(&lent.shard, hash, filling.key());
+                lent.shard.forget_outdated(hash, filling.key());
+            }
             self.count(Counter::StoreNoMemory, 1);
             return Slice::NoMemory;
         }
         filling.pending = Some(pending);
         filling.data.truncate(filling.key_len);
         Slice::In
-    }
-
-    /// A `set` that found no memory takes the old value with it, and so does an `ms` in every mode.
-    fn forget_old(&self, shard: &mut Shard, filling: &Filling, hash: larder_store::KeyHash) {
-        if filling.verb == StoreVerb::Set || filling.meta.is_some() {
-            self.note_look(shard, hash, filling.key());
-            shard.forget(hash, filling.key(), self.now);
-        }
     }
 
     /// All of a large value is in its shard; its end is due, then it becomes an item.
