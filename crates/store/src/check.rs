@@ -2,7 +2,7 @@
 //!
 //! Called by the model test after each step; it costs as much as the store holds.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::chunk::ChunkId;
 use crate::item::{self, ChunkState, Item, Piece};
@@ -51,12 +51,26 @@ impl Shard {
 
     fn check_chains(&self, linked: &HashSet<u32>) -> Result<(), String> {
         let mut seen = HashSet::new();
+        let (mut joined, mut joined_seen) = (HashMap::new(), HashMap::new());
         for (number, chain) in &self.chains {
+            if let Some(whole) = chain.joined_to {
+                joined.insert(number, whole as usize);
+                continue;
+            }
             let mut length = 0;
             let (mut id, mut last) = (chain.first, ChunkId::NONE);
             while id != ChunkId::NONE {
                 let bytes = self.slab.pages.chunk(id);
-                if item::state(bytes) != ChunkState::Piece || Piece(bytes).chain() != number {
+                let is_piece = item::state(bytes) == ChunkState::Piece;
+                let own = if is_piece {
+                    Piece(bytes).chain()
+                } else {
+                    number
+                };
+                if own != number {
+                    joined_seen.insert(own, number);
+                }
+                if !is_piece {
                     return Err(format!(
                         "chain {number} leads to {id:?}, which is no piece of it"
                     ));
@@ -85,7 +99,12 @@ impl Shard {
                 }
             }
         }
-        Ok(())
+        match joined == joined_seen {
+            true => Ok(()),
+            false => Err(format!(
+                "chains are joined as {joined:?}, their pieces as {joined_seen:?}"
+            )),
+        }
     }
 
     fn check_pages(&self, linked: &HashSet<u32>) -> Result<(), String> {
@@ -139,6 +158,7 @@ impl Shard {
         let chained: usize = self
             .chains
             .iter()
+            .filter(|(_, chain)| chain.joined_to.is_none())
             .map(|(_, chain)| self.chain_len(chain.first))
             .sum();
         if items != linked.len() || pieces != chained {

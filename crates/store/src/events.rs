@@ -2,12 +2,12 @@
 //!
 //! While nobody listens nothing is noted, and what is noted is bounded: what does not fit is counted.
 
+use crate::chain::head_class;
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
 use crate::hint::Hint;
 use crate::item::{Item, RelTime, front_len};
-use crate::large::head_class;
 use crate::limits::{CHUNK_MAX, EVENT_BYTES_MAX};
 use crate::shard::Shard;
 

@@ -75,6 +75,7 @@ impl Shard {
             return Some(chunk);
         }
         self.settle_index(now);
+        let mut pins = 1;
         loop {
             if let Some(chunk) = self.slab.take_chunk(class) {
                 return Some(chunk);
@@ -82,9 +83,14 @@ impl Shard {
             let found = self.slab.add_page(class, now)
                 || self.reap()
                 || self.limit_orphans()
-                || self.config.evictions && (self.make_room(class, now) || self.revoke_slowest())
-                || self.revoke_stalled_pendings(now);
-            if !found {
+                || self.config.evictions && self.make_room(class, now);
+            if found {
+                continue;
+            }
+            // An item may have any number of readers: one by one, as many looks for room would follow.
+            if self.config.evictions && self.revoke_slowest(pins) {
+                pins *= 2;
+            } else if !self.revoke_stalled_pendings(now) {
                 return None;
             }
         }
@@ -281,7 +287,7 @@ impl Shard {
         match item::state(bytes) {
             ChunkState::Item => Some(chunk),
             ChunkState::Piece => {
-                let head = self.chains.get(Piece(bytes).chain())?.head;
+                let head = self.chain_of(Piece(bytes))?.head;
                 (head != ChunkId::NONE && self.is_linked(head)).then_some(head)
             }
             ChunkState::Free | ChunkState::Orphan => None,
@@ -337,8 +343,8 @@ impl Shard {
             .any(|(_, class)| self.vacate_page_of(class, now))
     }
 
-    /// Empties a page: what is warm moves to free chunks of its class, the rest is evicted. False, with nothing done,
-    /// if something on it cannot go now.
+    /// Empties a page, or others of the large values that were on it: what is warm moves to free chunks of its class, the
+    /// rest is evicted. False, with nothing done, if something on it cannot go now.
     fn vacate(&mut self, page: PageId, now: RelTime) -> bool {
         if self.page_is_held(page) {
             return false;
@@ -359,7 +365,9 @@ impl Shard {
                 self.evict(id, now);
             }
         }
-        while self.slab.pages.page(page).used > 0 && self.reap() {}
+        // Of large values that were on it, pieces are given back until there is a page, this one or another: not all of
+        // them, which may be any number.
+        while self.slab.empty_pages() == 0 && self.reap() {}
         self.tallies.pages_moved += 1;
         true
     }
@@ -373,7 +381,7 @@ impl Shard {
                 ChunkState::Free => false,
                 ChunkState::Orphan => true,
                 ChunkState::Item => Item::new(bytes).pinned() || chunk == self.guard,
-                ChunkState::Piece => match self.chains.get(Piece(bytes).chain()) {
+                ChunkState::Piece => match self.chain_of(Piece(bytes)) {
                     Some(chain) if chain.head != ChunkId::NONE => {
                         let head = Item::new(self.slab.pages.chunk(chain.head));
                         head.pinned() || chain.head == self.guard
@@ -442,7 +450,7 @@ impl Shard {
         self.slab.unmap_any()
             || self.limit_orphans() && self.slab.unmap_any()
             || (self.reap() | self.vacate_any_page(now)
-                || self.revoke_slowest()
+                || self.revoke_slowest(1)
                 || self.revoke_stalled_pendings(now))
                 && self.slab.unmap_any()
     }

@@ -3,10 +3,10 @@
 //! ```text
 //! item  | use 1 | key length 1 | marks 1 | - 1 | exptime 4 | accessed 4 | value length 4 | CAS unique 8 | key | [flags 4] | value |
 //! head  | the same, but in place of the value: the number of its chain, 4                                     |
-//! piece | use 1 |        -  3               | next 4    | chain 4    | length 4       | bytes of the value                    |
+//! piece | use 1 |      begin 3              | next 4    | chain 4    | length 4       | room, bytes of the value, room        |
 //! ```
 //!
-//! A value that fits no chunk makes a *chunked item*: its head and a chain of pieces (see `large`). All numbers are
+//! A value that fits no chunk makes a *chunked item*: its head and a chain of pieces (see `chain`). All numbers are
 //! little-endian; fields are read and written in place, so there is no decoded copy to keep in step.
 
 use crate::chunk::ChunkId;
@@ -31,6 +31,7 @@ const EXPTIME: usize = 4;
 const ACCESSED: usize = 8;
 const VALUE_LEN: usize = 12;
 const CAS: usize = 16;
+const BEGIN: usize = 1;
 const NEXT: usize = 4;
 const CHAIN_NUMBER: usize = 8;
 const LEN: usize = 12;
@@ -358,12 +359,26 @@ impl<'a> Piece<'a> {
     pub(crate) fn len(self) -> usize {
         field::<LEN, PIECE_HEADER>(split(self.0).0) as usize
     }
-    /// Bytes that still fit.
-    pub(crate) fn room(self) -> usize {
-        self.0.len() - PIECE_HEADER - self.len()
+    /// Where in the room behind the header its bytes begin: so many still fit before them.
+    pub(crate) fn begin(self) -> usize {
+        // The byte before is another field.
+        (field::<0, PIECE_HEADER>(split(self.0).0) >> 8) as usize
     }
+    /// Where its bytes end.
+    pub(crate) fn end(self) -> usize {
+        self.begin() + self.len()
+    }
+    /// Bytes that still fit behind its own.
+    pub(crate) fn room_behind(self) -> usize {
+        self.0.len() - PIECE_HEADER - self.end()
+    }
+    /// Its bytes.
     pub(crate) fn bytes(self) -> &'a [u8] {
-        &self.0[PIECE_HEADER..PIECE_HEADER + self.len()]
+        self.bytes_from(self.begin())
+    }
+    /// Its bytes from a place in its room on.
+    pub(crate) fn bytes_from(self, place: usize) -> &'a [u8] {
+        &self.0[PIECE_HEADER + place..PIECE_HEADER + self.end()]
     }
 }
 
@@ -371,9 +386,11 @@ impl<'a> Piece<'a> {
 pub(crate) struct PieceMut<'a>(pub(crate) &'a mut [u8]);
 
 impl PieceMut<'_> {
-    /// Makes the chunk an empty piece of `chain`, with nothing behind it.
-    pub(crate) fn start(&mut self, chain: usize) {
+    /// Makes the chunk an empty piece of `chain`, with nothing behind it, to be filled from its end or its beginning.
+    pub(crate) fn start(&mut self, chain: usize, from_end: bool) {
         self.0[USE] = ChunkState::Piece as u8;
+        let room = self.0.len() - PIECE_HEADER;
+        self.set_begin(if from_end { room } else { 0 });
         set_u32(self.0, NEXT, ChunkId::NONE.0);
         set_u32(self.0, CHAIN_NUMBER, chain as u32);
         set_u32(self.0, LEN, 0);
@@ -381,15 +398,26 @@ impl PieceMut<'_> {
     pub(crate) fn set_next(&mut self, next: ChunkId) {
         set_u32(self.0, NEXT, next.0);
     }
-    pub(crate) fn set_chain(&mut self, chain: usize) {
-        set_u32(self.0, CHAIN_NUMBER, chain as u32);
+    fn set_begin(&mut self, begin: usize) {
+        self.0[BEGIN..NEXT].copy_from_slice(&(begin as u32).to_le_bytes()[..NEXT - BEGIN]);
     }
-    /// Takes as many of `bytes` as fit; returns how many.
+    /// Takes as many of the first of `bytes` as fit behind its own; returns how many.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
         let piece = Piece(self.0);
-        let (len, taken) = (piece.len(), bytes.len().min(piece.room()));
-        let at = PIECE_HEADER + len;
+        let (len, taken) = (piece.len(), bytes.len().min(piece.room_behind()));
+        let at = PIECE_HEADER + piece.end();
         self.0[at..at + taken].copy_from_slice(&bytes[..taken]);
+        set_u32(self.0, LEN, (len + taken) as u32);
+        taken
+    }
+    /// Takes as many of the last of `bytes` as fit before its own; returns how many.
+    pub(crate) fn prepend(&mut self, bytes: &[u8]) -> usize {
+        let piece = Piece(self.0);
+        let (len, taken) = (piece.len(), bytes.len().min(piece.begin()));
+        let begin = piece.begin() - taken;
+        let at = PIECE_HEADER + begin;
+        self.0[at..at + taken].copy_from_slice(&bytes[bytes.len() - taken..]);
+        self.set_begin(begin);
         set_u32(self.0, LEN, (len + taken) as u32);
         taken
     }

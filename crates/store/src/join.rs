@@ -1,14 +1,14 @@
 //! append and prepend: what is there, and more.
 //!
-//! Client flags and exptime stay; the CAS unique is new. A short value is written anew; to a chunked one a chain of
-//! pieces is added at either end. What is appended in one piece first fills the last one, and a new one has room for an
-//! eighth of the value, so that a value that grows byte by byte takes little more memory than one that came at once.
+//! Client flags and exptime stay; the CAS unique is new. A short value is written anew. To a chunked one pieces are added
+//! at either end: what came in one command first fills the piece that is there, and a new one has room for an eighth of
+//! the value, at most a page, so that a value that grows byte by byte takes little more memory than one that came at once.
 
+use crate::chain::NoMemory;
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
 use crate::item::{Item, ItemMut};
-use crate::large::NoMemory;
 use crate::limits::CHUNK_MAX;
 use crate::pending::Lost;
 use crate::shard::{Moment, Shard};
@@ -115,6 +115,7 @@ impl Shard {
         let item = Item::new(self.slab.pages.chunk(id));
         let own = item.chunked().then(|| item.chain());
         let old_len = item.value_len() as usize;
+        // Of these, what there is room for goes into the piece that is there.
         let mut filling: &[u8] = &[];
         let (added, added_len) = match value {
             Value::Arrived(pending) => {
@@ -126,19 +127,21 @@ impl Shard {
                 }
             }
             Value::Bytes(bytes) => {
-                let mut rest = bytes;
-                if let Some(chain) = own.filter(|_| !in_front) {
-                    let room = self.room_at_end(chain);
-                    (filling, rest) = bytes.split_at(room.min(bytes.len()));
-                }
-                match self.build_chain(rest, old_len + bytes.len(), at.now) {
+                let room = own.map_or(0, |chain| self.room_at(chain, in_front));
+                let room = room.min(bytes.len());
+                let rest = match in_front {
+                    true => bytes.split_at(bytes.len() - room).0,
+                    false => bytes.split_at(room).1,
+                };
+                filling = bytes;
+                match self.build_chain(rest, old_len + bytes.len(), in_front, at.now) {
                     Ok(chain) => (chain, bytes.len()),
                     Err(NoMemory) => return Stored::NoMemory,
                 }
             }
         };
         if let Some(chain) = own {
-            self.fill_end(chain, filling);
+            self.fill(chain, filling, in_front);
             self.splice(chain, added, in_front);
             return self.restamp(id, added_len, at);
         }
@@ -174,7 +177,7 @@ impl Shard {
         let (flags, exptime, old) = (item.flags(), item.exptime(), item.value().to_vec());
         let marks = item.marks();
         let (key, key_len) = self.copy_key(id);
-        let Ok(chain) = self.build_chain(&old, old.len() + added_len, at.now) else {
+        let Ok(chain) = self.build_chain(&old, old.len() + added_len, false, at.now) else {
             self.doom(added);
             return Stored::NoMemory;
         };
@@ -196,7 +199,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Hint, KeyHasher, ShardConfig, StoreStats, Uniques};
+    use crate::{BORROW_COPY_MAX, Hint, KeyHasher, ShardConfig, StoreStats, Uniques};
 
     struct NoUniques;
 
@@ -206,17 +209,36 @@ mod tests {
         }
     }
 
+    const APPEND: StoreVerb = StoreVerb::Append(0);
+    const PREPEND: StoreVerb = StoreVerb::Prepend(0);
+
     #[test]
     fn a_value_that_grows_byte_by_byte_takes_little_more_than_at_once() {
-        for len in [5_000, 8_000, 12_000, 16_000, 40_000] {
+        for len in [5_000, 8_000, 12_000, 16_000, 40_000, 60_000] {
             let at_once = used_after(|store| store(StoreVerb::Set, &vec![b'x'; len]));
-            let grown = used_after(|store| {
-                store(StoreVerb::Set, b"x");
-                (1..len).for_each(|_| store(StoreVerb::Append(0), b"x"));
-            });
-            let allowed = at_once + at_once / 4 + 4096;
-            assert!(grown <= allowed, "{len}: {grown} bytes, {at_once} at once");
+            for verbs in [[APPEND, APPEND], [PREPEND, PREPEND], [APPEND, PREPEND]] {
+                let grown = used_after(|store| {
+                    store(StoreVerb::Set, b"x");
+                    (1..len).for_each(|at| store(verbs[at % 2], b"x"));
+                });
+                let allowed = at_once + at_once / 4 + 2 * 4096;
+                assert!(
+                    grown <= allowed,
+                    "{len} by {verbs:?}: {grown} bytes, {at_once} at once"
+                );
+            }
         }
+    }
+
+    /// Large enough that new pieces are whole pages.
+    #[test]
+    fn a_large_value_that_grows_at_its_front_stays_within_its_memory() {
+        let grown = used_after(|store| {
+            store(StoreVerb::Set, &[b'x'; BORROW_COPY_MAX]);
+            (0..3).for_each(|_| store(APPEND, &[b'x'; BORROW_COPY_MAX]));
+            (0..10_000).for_each(|_| store(PREPEND, b"x"));
+        });
+        assert!(grown <= 5 * BORROW_COPY_MAX as u64, "{grown} bytes");
     }
 
     /// Bytes of the chunks that are in use after some commands on one key.

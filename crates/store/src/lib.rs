@@ -27,11 +27,12 @@
 //! assert_eq!(found.map(|found| found.unwrap().value_len()), Some(6));
 //! ```
 //!
-//! The way down: [`shard`] (the state; look up, link, take out) → [`write`], [`arith`], [`large`] (what commands do) →
+//! The way down: [`shard`] (the state; look up, link, take out) → [`write`], [`arith`], [`chain`] (what commands do) →
 //! [`evict`], [`expire`], [`housekeeping`] (where memory comes from and goes to) → [`index`] and [`slab`] → [`page`]
 //! and [`item`] (bytes).
 
 mod arith;
+mod chain;
 mod check;
 mod chunk;
 mod class;
@@ -46,12 +47,12 @@ mod housekeeping;
 mod index;
 mod item;
 mod join;
-mod large;
 mod limits;
 mod list;
 mod meta;
 mod page;
 mod pending;
+mod pin;
 mod report;
 mod shard;
 mod slab;
@@ -60,13 +61,13 @@ mod walk;
 mod write;
 
 pub use arith::{Arith, ArithRequest, Create};
+pub use chain::NoMemory;
 pub use class::is_class;
 pub use events::{Event, Events, ItemSeen, Seen};
 pub use found::{Found, Place};
 pub use hash::{KeyHash, KeyHasher};
 pub use hint::Hint;
 pub use item::RelTime;
-pub use large::{NoMemory, Pin, Revoked};
 pub use limits::{
     BORROW_COPY_MAX, ITEM_SIZE_LIMIT, KEY_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, page_bytes_for,
     shard_bytes_max,
@@ -77,6 +78,7 @@ pub use meta::{
 };
 pub use page::Unused;
 pub use pending::Pending;
+pub use pin::{Pin, Revoked};
 pub use shard::{Deleted, Moment, Shard, ShardConfig, Uniques};
 pub use stats::{ClassStats, StoreStats};
 pub use walk::{ItemInfo, ListAt, WalkAt};

@@ -73,6 +73,9 @@ pub(crate) const RESCUE_LOOKS_PER_PAGE: usize = 256;
 /// Pieces of dead chunked items given back within one command or step.
 pub(crate) const REAP_PIECES: usize = 64;
 
+/// Values on their way in that are revoked within one command.
+pub(crate) const REVOKED_AT_ONCE: usize = 64;
+
 /// Items that one step of a walk along the index shows at most; all their keys are copied within one borrow.
 pub(crate) const WALK_ITEMS: usize = 128;
 

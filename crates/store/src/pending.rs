@@ -8,12 +8,11 @@
 //! A set that fails so takes the old value with it, lest that be taken for the new one; but only what was there when it
 //! began, as memcached does. That item is marked as outdated; one that somebody stored meanwhile has no such mark.
 
-use crate::chunk::ChunkId;
+use crate::chain::{Growth, NoMemory};
 use crate::hash::KeyHash;
 use crate::hint::Hint;
-use crate::item::{Item, ItemMut, OUTDATED, PieceMut, RelTime};
-use crate::large::{Chain, NoMemory, piece_class};
-use crate::limits::{PENDING_RATE_MIN, PENDING_STALL};
+use crate::item::{Item, ItemMut, OUTDATED, RelTime};
+use crate::limits::{PENDING_RATE_MIN, PENDING_STALL, REVOKED_AT_ONCE};
 use crate::shard::Shard;
 
 /// A value on its way into a shard; see [`Shard::begin`]. Not to be dropped but given to [`Shard::abandon`] or stored.
@@ -24,8 +23,6 @@ pub struct Pending {
     generation: u64,
     pub(crate) epoch: u64,
     pub(crate) total: u32,
-    /// Bytes of the value that it will be part of.
-    whole: u32,
     arrived: u32,
 }
 
@@ -74,7 +71,23 @@ pub(crate) enum Lost {
 impl Shard {
     /// Begins a value of `total` bytes that will come in slices. Takes no memory yet.
     pub fn begin(&mut self, total: u32) -> Pending {
-        self.begin_part(total, total)
+        let chain = self.new_chain();
+        self.generation += 1;
+        let (generation, epoch) = (self.generation, self.slab.hold());
+        let number = self.pendings.insert(PendingEntry {
+            chain,
+            generation,
+            epoch,
+            bytes: 0,
+            asked: 0,
+        });
+        Pending {
+            number,
+            generation,
+            epoch,
+            total,
+            arrived: 0,
+        }
     }
 
     /// [`Self::begin`] of a value that is to replace what is there under the key; [`Self::forget_outdated`] is for one that
@@ -93,34 +106,6 @@ impl Shard {
             && Item::new(self.slab.pages.chunk(id)).marks() & OUTDATED != 0
         {
             self.unlink(hash, id);
-        }
-    }
-
-    /// The same, for a value that becomes part of one of `whole` bytes.
-    pub(crate) fn begin_part(&mut self, total: u32, whole: u32) -> Pending {
-        let none = ChunkId::NONE;
-        let chain = self.chains.insert(Chain {
-            head: none,
-            first: none,
-            last: none,
-            doomed: false,
-        });
-        self.generation += 1;
-        let (generation, epoch) = (self.generation, self.slab.hold());
-        let number = self.pendings.insert(PendingEntry {
-            chain,
-            generation,
-            epoch,
-            bytes: 0,
-            asked: 0,
-        });
-        Pending {
-            number,
-            generation,
-            epoch,
-            total,
-            whole,
-            arrived: 0,
         }
     }
 
@@ -176,20 +161,23 @@ impl Shard {
         })
     }
 
-    /// Revokes every value that has had no slice for more than a second; looks at most once a second. False if there was
-    /// none.
+    /// Revokes values that have had no slice for more than a second, a few at once; when all are, looks again in the next
+    /// second. False if there was none.
     pub(crate) fn revoke_stalled_pendings(&mut self, now: RelTime) -> bool {
         if self.pendings_judged == now {
             return false;
         }
-        self.pendings_judged = now;
         let stalled: Vec<usize> = self
             .pendings
             .iter()
             .filter(|(_, entry)| entry.epoch == self.slab.epoch && entry.bytes > 0)
             .filter(|(_, entry)| entry.stalled(now))
             .map(|(number, _)| number)
+            .take(REVOKED_AT_ONCE)
             .collect();
+        if stalled.len() < REVOKED_AT_ONCE {
+            self.pendings_judged = now;
+        }
         for &number in &stalled {
             self.revoke_pending(number);
         }
@@ -220,41 +208,18 @@ impl Shard {
         let chain = entry.chain;
         // Of before a flush: the value counts as stored before it, so its bytes are not needed.
         if pending.epoch == self.slab.epoch {
-            self.append_to(chain, pending, slice, now)?;
+            let growth = Growth {
+                whole: pending.total as usize,
+                left: pending.missing() as usize,
+                spare: 0,
+            };
+            self.extend(chain, slice, false, growth, now)?;
             self.tallies.pending_bytes += slice.len() as u64;
             if let Some(entry) = self.pending_mut(pending) {
                 entry.bytes += slice.len() as u32;
             }
         }
         pending.arrived += slice.len() as u32;
-        Ok(())
-    }
-
-    fn append_to(
-        &mut self,
-        chain: usize,
-        pending: &Pending,
-        slice: &[u8],
-        now: RelTime,
-    ) -> Result<(), NoMemory> {
-        let mut rest = slice;
-        while !rest.is_empty() {
-            let last = self.chains[chain].last;
-            let mut taken = 0;
-            if last != ChunkId::NONE {
-                taken = PieceMut(self.slab.pages.chunk_mut(last)).append(rest);
-            }
-            if taken == 0 {
-                let left = pending.missing() as usize - (slice.len() - rest.len());
-                // A value that has grown will grow again: room for an eighth more.
-                let grows = pending.whole > pending.total;
-                let spare = if grows { pending.whole as usize / 8 } else { 0 };
-                let page_bytes = self.slab.pages.page_bytes;
-                let class = piece_class(pending.whole as usize, left.max(spare), page_bytes);
-                self.add_piece(chain, class, now)?;
-            }
-            rest = &rest[taken..];
-        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use slab::Slab as Numbered;
 
+use crate::chain::{CHAIN_BYTES, Chain};
 use crate::chunk::{ChunkId, PageId};
 use crate::events::Events;
 use crate::expire::Crawl;
@@ -15,9 +16,9 @@ use crate::hash::{KeyHash, KeyHasher};
 use crate::hint::Hint;
 use crate::index::Index;
 use crate::item::{self, ChunkState, Item, ItemMut, RelTime};
-use crate::large::{CHAIN_BYTES, Chain, PinEntry};
 use crate::limits::PAGE_BYTES_MIN;
 use crate::pending::{Ahead, PendingEntry};
+use crate::pin::Pins;
 use crate::slab::Slab;
 
 /// How a shard is to behave; the same for all shards of a process.
@@ -109,7 +110,7 @@ pub struct Shard {
     pub(crate) pendings: Numbered<PendingEntry>,
     pub(crate) ahead: Option<Ahead>,
     pub(crate) pendings_judged: RelTime,
-    pub(crate) pins: Numbered<PinEntry>,
+    pub(crate) pins: Pins,
     /// Tells apart pins and pendings that had the same number one after the other.
     pub(crate) generation: u64,
     /// An item that eviction must leave alone while it is being rewritten.
@@ -155,7 +156,7 @@ impl Shard {
             pendings: Numbered::new(),
             ahead: None,
             pendings_judged: 0,
-            pins: Numbered::new(),
+            pins: Pins::default(),
             generation: 0,
             guard: ChunkId::NONE,
             moving: ChunkId::NONE,

@@ -1,11 +1,11 @@
 //! The six store commands: set, add, replace, append, prepend, cas.
 
+use crate::chain::{NoMemory, head_class};
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
 use crate::hint::Hint;
 use crate::item::{Head, Item, ItemMut, RelTime, front_len};
-use crate::large::{NoMemory, head_class};
 use crate::limits::CHUNK_MAX;
 use crate::pending::{Lost, Pending};
 use crate::shard::{Moment, Shard};
@@ -190,7 +190,7 @@ impl Shard {
                 self.put_in_place(hash, id, existing, head.exptime);
                 Stored::Stored(head.cas)
             }
-            Value::Bytes(bytes) => match self.build_chain(bytes, bytes.len(), at.now) {
+            Value::Bytes(bytes) => match self.build_chain(bytes, bytes.len(), false, at.now) {
                 Ok(chain) => self.write_chunked(hash, request, existing, chain, bytes.len(), at),
                 Err(NoMemory) => Stored::NoMemory,
             },
