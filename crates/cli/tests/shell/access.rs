@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use rcgen::{CertificateParams, KeyPair};
@@ -20,12 +21,16 @@ fn file(folder: &TempDir, name: &str, content: &str) -> String {
     path.to_str().expect("text").to_owned()
 }
 
-/// larderd wants nobody else to be able to read a key, and memcached reads it when it has become nobody.
-fn owned_by_the_node(key: &str) {
-    fs::set_permissions(key, Permissions::from_mode(0o600)).expect("chmod");
+/// larderd wants nobody else to be able to read a secret, and memcached reads it when it has become nobody.
+fn owned_by_the_node(secret: &str) {
+    fs::set_permissions(secret, Permissions::from_mode(0o600)).expect("chmod");
     if is_root() {
-        chown(key, Some(NOBODY), Some(NOBODY)).expect("chown");
+        chown(secret, Some(NOBODY), Some(NOBODY)).expect("chown");
     }
+}
+
+fn both() -> [PathBuf; 2] {
+    [larderd(), MEMCACHED.into()]
 }
 
 /// What may be done with a pool, given the right options.
@@ -61,13 +66,19 @@ fn a_user_and_a_password() {
     let right = file(&folder, "right", "love:lace\n");
     let wrong = file(&folder, "wrong", "lovelace");
     let empty = file(&folder, "empty", "");
-    let memcached = [MEMCACHED.into(), MEMCACHED.into()];
-    let pool = Pool::of(folder, &memcached, &["-Y", &users]);
+    owned_by_the_node(&users);
+    let pool = Pool::of(folder, &both(), &["-Y", &users]);
     every_command_works(&pool, &["--user=ada", "--password-file", &right]);
     let of = |file: &str| refused(&pool, &["--user=ada", "--password-file", file]);
-    assert!(of(&wrong).contains("the user and password were refused"));
+    let said = of(&wrong);
+    assert!(said.starts_with("larder: 127.0.0.1:"), "{said}");
+    assert!(
+        said.contains("must stand in the node's users file"),
+        "{said}"
+    );
     assert!(of(&empty).contains("no password is in it"));
-    assert!(refused(&pool, &[]).contains("unauthenticated"));
+    let said = refused(&pool, &[]);
+    assert!(said.contains("it asks for a user and a password"), "{said}");
     let nowhere = refused(&pool, &["--user=ada"]);
     assert!(nowhere.contains("needs --password-file"), "{nowhere}");
     assert_eq!(with_variable(&pool, "love:lace").status.code(), Some(0));
@@ -75,8 +86,10 @@ fn a_user_and_a_password() {
 }
 
 #[test]
-fn certificates() {
+fn certificates_and_a_password() {
     let folder = open_folder();
+    let users = file(&folder, "users", "ada:love:lace\n");
+    let right = file(&folder, "right", "love:lace\n");
     let names = ["127.0.0.1".to_owned(), "cache.example".to_owned()];
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(names).expect("names");
@@ -87,10 +100,12 @@ fn certificates() {
         file(&folder, "key.pem", &key.serialize_pem()),
     );
     owned_by_the_node(&key);
+    owned_by_the_node(&users);
     let files = format!("ssl_chain_cert={cert},ssl_key={key},ssl_ca_cert={cert},ssl_verify_mode=2");
-    let both = [larderd(), MEMCACHED.into()];
-    let pool = Pool::of(folder, &both, &["-Z", "-o", &files]);
-    let ours = ["--tls-ca", &cert, "--tls-cert", &cert, "--tls-key", &key];
+    let pool = Pool::of(folder, &both(), &["-Z", "-o", &files, "-Y", &users]);
+    let user = ["--user=ada", "--password-file", &right];
+    let tls = ["--tls-ca", &cert, "--tls-cert", &cert, "--tls-key", &key];
+    let ours = [&user[..], &tls].concat();
     every_command_works(&pool, &ours);
     every_command_works(&pool, &[&ours[..], &["--tls-name=cache.example"]].concat());
     let other = refused(&pool, &[&ours[..], &["--tls-name=other.example"]].concat());
@@ -99,6 +114,8 @@ fn certificates() {
     assert!(strange.contains("certificate"), "{strange}");
     let keyless = refused(&pool, &["--tls-ca", &key]);
     assert!(keyless.contains("no certificate is in it"), "{keyless}");
+    let unknown = refused(&pool, &tls);
+    assert!(unknown.contains("it asks for a user"), "{unknown}");
     let nothing = refused(&pool, &["--tls-name=cache.example"]);
     assert!(nothing.contains("needs --tls or --tls-ca"), "{nothing}");
 }

@@ -56,7 +56,7 @@ pub(crate) async fn greet(
     if credentials.is_some() {
         let verdict = read(stream, &mut input, Expect::Store, |reply| match reply {
             Reply::Stored => Ok(()),
-            other => Err(refusal(other, "the user and password were refused")),
+            other => Err(refusal(other, credentials)),
         });
         verdict.await?;
     }
@@ -72,18 +72,31 @@ pub(crate) async fn greet(
             ..
         } if flags.is_for(PROBE_OPAQUE) => Ok(Dialect::Meta),
         Reply::Error(ServerError::Unknown(b"")) => Ok(Dialect::Classic),
-        other => Err(refusal(other, "the server takes no commands from us")),
+        other => Err(refusal(other, credentials)),
     })
     .await
 }
 
-fn refusal(reply: Reply<'_>, what: &str) -> Fault {
-    match reply {
-        Reply::Error(
-            ServerError::Unknown(text) | ServerError::Client(text) | ServerError::Server(text),
-        ) => Fault::hard(format!("{what}: {}", text.escape_ascii())),
-        _ => Fault::hard("not a memcached server: it answers what was not asked"),
-    }
+/// Why the server does not let us in, and what can be done about it.
+fn refusal(reply: Reply<'_>, credentials: Option<&Credentials>) -> Fault {
+    let Reply::Error(
+        ServerError::Unknown(text) | ServerError::Client(text) | ServerError::Server(text),
+    ) = reply
+    else {
+        return Fault::hard("not a memcached server: it answers what was not asked");
+    };
+    let what = match (text, credentials) {
+        // memcached forgets the first of these words when a command follows the credentials, and then says the second.
+        (
+            b"authentication failure" | b"unauthenticated" | b"bad authentication token format",
+            Some(_),
+        ) => "the user and password were refused; they must stand in the node's users file (-Y)",
+        (b"unauthenticated", None) => {
+            "it asks for a user and a password; give those of a line in its users file (-Y)"
+        }
+        _ => "the server takes no commands from us",
+    };
+    Fault::hard(format!("{what}: {}", text.escape_ascii()))
 }
 
 /// Reads one reply and judges it.

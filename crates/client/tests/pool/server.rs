@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 pub(crate) const BOTH: [Kind; 2] = [Kind::Memcached, Kind::Larderd];
 
 impl Kind {
-    fn program(self) -> PathBuf {
+    pub(crate) fn program(self) -> PathBuf {
         match self {
             Self::Memcached => "memcached".into(),
             Self::Larderd => {

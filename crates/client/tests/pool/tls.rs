@@ -1,14 +1,14 @@
-//! TLS to Debian's memcached, whose certificate was made for this test.
+//! TLS to servers whose certificate was made for this test.
 
 use std::fs;
 use std::path::PathBuf;
 
-use larder_client::{Client, Error, Tls, TlsError, Ttl};
+use larder_client::{Builder, Client, Error, Tls, TlsError, Ttl};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-use crate::secured::open_folder;
-use crate::server::{Kind, PATIENCE, Server};
+use crate::secured::{open_folder, secret};
+use crate::server::{BOTH, Kind, PATIENCE, Server};
 
 /// The files of one authority, and of a certificate that it signed.
 struct Files {
@@ -35,7 +35,7 @@ impl Files {
         let key = KeyPair::generate().expect("a key");
         let certificate = leaf.signed_by(&key, &authority).expect("signed");
         write("chain.pem", &certificate.pem());
-        write("key.pem", &key.serialize_pem());
+        secret(folder.path(), "key.pem", &key.serialize_pem());
         Self { folder }
     }
 
@@ -43,17 +43,24 @@ impl Files {
         self.folder.path().join(name)
     }
 
-    fn start(&self, options: &str) -> Server {
+    fn start(&self, kind: Kind, verify: &str, more: &[&str]) -> Server {
         let path = |name| self.path(name).to_str().expect("a path").to_owned();
         let (chain, key, ca) = (path("chain.pem"), path("key.pem"), path("ca.pem"));
-        let files = format!("ssl_chain_cert={chain},ssl_key={key},ssl_ca_cert={ca}{options}");
-        Server::start(Kind::Memcached, &["-Z", "-o", &files])
+        let files = format!("ssl_chain_cert={chain},ssl_key={key},ssl_ca_cert={ca}{verify}");
+        Server::start(kind, &[&["-Z", "-o", &files], more].concat())
     }
 }
 
 async fn round_trip(server: &Server, tls: Tls) -> Result<(), Error> {
+    round_trip_of(builder(server, tls)).await
+}
+
+fn builder(server: &Server, tls: Tls) -> Builder {
     let builder = Client::builder().nodes([server.node()]).tls(tls);
-    let builder = builder.timeout(PATIENCE).connect_timeout(PATIENCE);
+    builder.timeout(PATIENCE).connect_timeout(PATIENCE)
+}
+
+async fn round_trip_of(builder: Builder) -> Result<(), Error> {
     let client = builder.build().expect("a client");
     let value = vec![b'x'; 300_000];
     client.set("k", &value, Ttl::Never).await?;
@@ -64,31 +71,51 @@ async fn round_trip(server: &Server, tls: Tls) -> Result<(), Error> {
 
 #[tokio::test]
 async fn only_whom_the_authority_signed() {
-    let files = Files::new();
-    let server = files.start("");
-    let tls = || Tls::signed_by(files.path("ca.pem")).expect("a certificate");
-    round_trip(&server, tls()).await.expect("trusted");
-    let named = |name: &str| tls().server_name(name).expect("a name");
-    let known = round_trip(&server, named("cache.example")).await;
-    known.expect("one of the certificate's names");
-    let error = round_trip(&server, named("other.example")).await;
-    let error = error.expect_err("another's name").to_string();
-    assert!(error.contains("certificate"), "{error}");
-    let others = Files::new();
-    let tls = Tls::signed_by(others.path("ca.pem")).expect("a certificate");
-    let error = round_trip(&server, tls).await.expect_err("another's");
-    assert!(error.to_string().contains("certificate"), "{error}");
+    for kind in BOTH {
+        let files = Files::new();
+        let server = files.start(kind, "", &[]);
+        let tls = || Tls::signed_by(files.path("ca.pem")).expect("a certificate");
+        round_trip(&server, tls()).await.expect("trusted");
+        let named = |name: &str| tls().server_name(name).expect("a name");
+        let known = round_trip(&server, named("cache.example")).await;
+        known.expect("one of the certificate's names");
+        let error = round_trip(&server, named("other.example")).await;
+        let error = error.expect_err("another's name").to_string();
+        assert!(error.contains("certificate"), "{error}");
+        let others = Files::new();
+        let tls = Tls::signed_by(others.path("ca.pem")).expect("a certificate");
+        let error = round_trip(&server, tls).await.expect_err("another's");
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
 }
 
 #[tokio::test]
 async fn a_certificate_of_the_clients_own() {
-    let files = Files::new();
-    let server = files.start(",ssl_verify_mode=2");
-    let [ca, chain, key] = ["ca.pem", "chain.pem", "key.pem"].map(|name| files.path(name));
-    let tls = Tls::mutual(&ca, &chain, &key).expect("a pair");
-    round_trip(&server, tls).await.expect("both are trusted");
-    let tls = Tls::signed_by(&ca).expect("a certificate");
-    assert!(round_trip(&server, tls).await.is_err(), "it shows none");
+    for kind in BOTH {
+        let files = Files::new();
+        let server = files.start(kind, ",ssl_verify_mode=2", &[]);
+        let [ca, chain, key] = ["ca.pem", "chain.pem", "key.pem"].map(|name| files.path(name));
+        let tls = Tls::mutual(&ca, &chain, &key).expect("a pair");
+        round_trip(&server, tls).await.expect("both are trusted");
+        let tls = Tls::signed_by(&ca).expect("a certificate");
+        assert!(round_trip(&server, tls).await.is_err(), "it shows none");
+    }
+}
+
+#[tokio::test]
+async fn a_password_within_tls() {
+    for kind in BOTH {
+        let files = Files::new();
+        let users = secret(files.folder.path(), "users", "ada:love:lace\n");
+        let server = files.start(kind, "", &["-Y", users.to_str().expect("a path")]);
+        let with = |password| {
+            let tls = Tls::signed_by(files.path("ca.pem")).expect("a certificate");
+            round_trip_of(builder(&server, tls).credentials("ada", password))
+        };
+        with("love:lace").await.expect("it stands in the file");
+        let error = with("lovelace").await.expect_err("refused").to_string();
+        assert!(error.contains("must stand in the node's users"), "{error}");
+    }
 }
 
 #[test]

@@ -110,10 +110,13 @@ pub fn config_get_cluster(out: &mut Vec<u8>) {
     out.extend_from_slice(b"config get cluster\r\n");
 }
 
-/// A user and a password to a server that asks for them: a `set` whose key means nothing, answered `STORED` or
+/// A user and a password to a server that asks for them: a `set` of which only the value counts, answered `STORED` or
 /// `CLIENT_ERROR authentication failure`. The user must have no blank in it.
+///
+/// A server that asks for none takes it for a `set`. So the item is one that is expired at once, under a key of nobody's:
+/// the password stays nowhere, and nobody's item is lost.
 pub fn authenticate(out: &mut Vec<u8>, user: &str, password: &str) {
-    out.extend_from_slice(b"set auth 0 0 ");
+    out.extend_from_slice(b"set larder:auth 0 -1 ");
     decimal(out, user.len() + 1 + password.len());
     out.extend_from_slice(CRLF);
     out.extend_from_slice(user.as_bytes());

@@ -59,7 +59,7 @@ fn plain_commands() {
     );
     assert_eq!(
         written(|out| request::authenticate(out, "user", "pass word")),
-        b"set auth 0 0 14\r\nuser pass word\r\n"
+        b"set larder:auth 0 -1 14\r\nuser pass word\r\n"
     );
     assert_eq!(line(request::config_get_cluster), b"config get cluster\r\n");
 }
