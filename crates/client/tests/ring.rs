@@ -1,5 +1,7 @@
 //! What a ring promises whatever the nodes are: every key has its node, shares follow weights, a change moves little.
 
+use std::collections::BTreeMap;
+
 use larder_client::{Distribution, KeyHash, NodeSpec, Ring, RingError};
 use proptest::prelude::*;
 
@@ -86,6 +88,42 @@ fn a_new_node_moves_little_more_than_its_share() {
     assert!(moved.expect("a list") > 0.85, "modulo moves nearly all");
 }
 
+/// What changes cost, in the mean of some sets of names: 3 nodes become 4, 10 become 11, 10 lose their last or their third.
+#[test]
+fn changes_cost_what_they_are_known_to() {
+    let modula = Distribution::LibmemcachedModula(KeyHash::OneAtATime);
+    for (distribution, costs) in [
+        (modula, [0.750, 0.910, 0.900, 0.899]),
+        (Distribution::Ketama, [0.254, 0.092, 0.095, 0.099]),
+        (Distribution::Dense, [0.247, 0.090, 0.099, 0.101]),
+        (Distribution::Rendezvous, [0.250, 0.091, 0.100, 0.100]),
+        (Distribution::MemcachedProxy, [0.250, 0.092, 0.100, 0.790]),
+        (Distribution::Mcrouter, [0.249, 0.092, 0.097, 0.789]),
+    ] {
+        let found = [(3, 4, 3), (10, 11, 10), (10, 9, 9), (10, 9, 2)].map(|(before, after, at)| {
+            let sets = (0..4).map(|set| {
+                let name = |index| format!("cache-{index}.set-{set}").parse();
+                let mut list: Vec<NodeSpec> = (0..before)
+                    .map(|index| name(index).expect("a node"))
+                    .collect();
+                let ring = ring(distribution, &list);
+                match before < after {
+                    true => list.push(name(at).expect("a node")),
+                    false => drop(list.remove(at)),
+                }
+                ring.moved_fraction(&list).expect("a list")
+            });
+            sets.sum::<f64>() / 4.0
+        });
+        for (found, known) in found.into_iter().zip(costs) {
+            assert!(
+                (found - known).abs() < 0.02,
+                "{distribution}: {found}, known is {known}"
+            );
+        }
+    }
+}
+
 /// A node that keeps its name keeps its keys, wherever it goes; order does not matter either.
 #[test]
 fn names_decide_and_not_addresses() {
@@ -165,5 +203,32 @@ proptest! {
                 prop_assert_eq!(was, after.label(after.node_for(key.as_bytes())));
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// What would move is what lives elsewhere afterwards: tried with keys of another kind than the estimate is made of.
+    #[test]
+    fn what_would_move_is_what_lives_elsewhere(
+        distribution in any_distribution(),
+        before in prop::collection::btree_map(0u8..12, 1u32..4, 1..10),
+        after in prop::collection::btree_map(0u8..12, 1u32..4, 1..10),
+        seed in any::<u32>(),
+    ) {
+        let list = |nodes: &BTreeMap<u8, u32>| -> Vec<NodeSpec> {
+            let node = |(name, weight)| format!("cache-{name}:11311;weight={weight}").parse();
+            nodes.iter().map(|node_of| node(node_of).expect("a node")).collect()
+        };
+        let (before, after) = (list(&before), list(&after));
+        let estimate = ring(distribution, &before).moved_fraction(&after);
+        let home = |nodes: &[NodeSpec], ring: &Ring, key: &str| nodes[ring.node_for(key.as_bytes())].label();
+        let (old, new) = (ring(distribution, &before), ring(distribution, &after));
+        let keys = (0..KEYS).map(|number| format!("{:08x}", number.wrapping_add(seed).wrapping_mul(0x9e37_79b1)));
+        let moved = keys.filter(|key| home(&before, &old, key) != home(&after, &new, key)).count();
+        let moved = moved as f64 / f64::from(KEYS);
+        let estimate = estimate.expect("a list");
+        prop_assert!((estimate - moved).abs() < 0.02, "{distribution}: {estimate} for {moved}");
     }
 }
