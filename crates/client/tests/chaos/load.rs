@@ -79,7 +79,7 @@ impl Load {
         }
     }
 
-    /// Ends it; panics if it saw a value that it must not see.
+    /// Ends it, when every key was read once more; panics if a value was seen that must not be.
     pub(crate) async fn stop(self) {
         self.counts.is_over.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -134,6 +134,9 @@ impl Writer {
             if result.is_err() {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
             }
+        }
+        for index in 0..KEYS_A_TASK {
+            self.get(index).await.expect("every node serves again");
         }
     }
 

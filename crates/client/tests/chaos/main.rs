@@ -150,6 +150,8 @@ async fn play(kind: Kind, fault: Fault, what: &'static str) -> Row {
     let patient = timeout(PATIENCE, load.until_all_well()).await;
     patient.expect("every key is served again");
     let recovered_after = healed.elapsed();
+    // What was late has come by now, and would be read.
+    sleep(CALM).await;
     load.stop().await;
     Row {
         what,
