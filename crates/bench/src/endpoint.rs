@@ -1,4 +1,5 @@
-//! Where a server listens, and sockets to it: TCP or a Unix socket, waited for or with a loop.
+//! Where a server listens, and sockets to it: TCP, TLS or a Unix socket, waited for or with a
+//! loop.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,12 +12,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::tls::{TlsClient, TlsSocket};
 
 /// A server's address.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Endpoint {
     /// `host:port`
     Tcp(String),
+    /// `host:port`, where TLS is spoken.
+    Tls(String, TlsClient),
     /// A path, which has a slash in it.
     Unix(PathBuf),
 }
@@ -40,17 +46,32 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => f.write_str(address),
+            Self::Tcp(address) | Self::Tls(address, _) => f.write_str(address),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
 impl Endpoint {
+    /// The same place, spoken to by TLS. Unix sockets stay as they are.
+    pub(crate) fn over_tls(self, client: TlsClient) -> Self {
+        match self {
+            Self::Tcp(address) => Self::Tls(address, client),
+            other => other,
+        }
+    }
+
     /// A socket whose calls wait.
     pub(crate) fn connect(&self) -> Result<BlockingSocket> {
         let socket = match self {
             Self::Tcp(address) => connect_tcp(address).map(BlockingSocket::Tcp),
+            Self::Tls(address, client) => connect_tcp(address).and_then(|stream| {
+                let host = address
+                    .rsplit_once(':')
+                    .map_or(&**address, |(host, _)| host);
+                let connected = client.speak(host.trim_matches(['[', ']']), stream)?;
+                Ok(BlockingSocket::Tls(Box::new(connected)))
+            }),
             Self::Unix(path) => UnixStream::connect(path).map(BlockingSocket::Unix),
         };
         socket.with_context(|| format!("cannot connect to {self}"))
@@ -62,6 +83,7 @@ impl Endpoint {
         let patience = Some(Duration::from_secs(2));
         match &socket {
             BlockingSocket::Tcp(stream) => stream.set_read_timeout(patience)?,
+            BlockingSocket::Tls(tls) => tls.sock.set_read_timeout(patience)?,
             BlockingSocket::Unix(stream) => stream.set_read_timeout(patience)?,
         }
         socket
@@ -81,6 +103,7 @@ impl Endpoint {
                 stream.set_nonblocking(true)?;
                 LoopSocket::Tcp(mio::net::TcpStream::from_std(stream))
             }
+            BlockingSocket::Tls(tls) => LoopSocket::Tls(Box::new(TlsSocket::new(*tls)?)),
             BlockingSocket::Unix(stream) => {
                 stream.set_nonblocking(true)?;
                 LoopSocket::Unix(mio::net::UnixStream::from_std(stream))
@@ -108,6 +131,8 @@ fn connect_tcp(address: &str) -> io::Result<TcpStream> {
 pub(crate) enum BlockingSocket {
     /// To `host:port`.
     Tcp(TcpStream),
+    /// The same, over TLS.
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     /// To a path.
     Unix(UnixStream),
 }
@@ -116,6 +141,7 @@ impl Read for BlockingSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
         }
     }
@@ -125,6 +151,7 @@ impl Write for BlockingSocket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(buffer),
+            Self::Tls(tls) => tls.write(buffer),
             Self::Unix(stream) => stream.write(buffer),
         }
     }
@@ -139,6 +166,8 @@ impl Write for BlockingSocket {
 pub(crate) enum LoopSocket {
     /// To `host:port`.
     Tcp(mio::net::TcpStream),
+    /// The same, over TLS.
+    Tls(Box<TlsSocket>),
     /// To a path.
     Unix(mio::net::UnixStream),
 }
@@ -147,6 +176,7 @@ impl Read for LoopSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
         }
     }
@@ -156,6 +186,7 @@ impl Write for LoopSocket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(buffer),
+            Self::Tls(tls) => tls.write(buffer),
             Self::Unix(stream) => stream.write(buffer),
         }
     }
@@ -169,6 +200,7 @@ impl LoopSocket {
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Tcp(stream) => stream,
+            Self::Tls(tls) => tls.stream(),
             Self::Unix(stream) => stream,
         }
     }

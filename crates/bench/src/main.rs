@@ -17,6 +17,7 @@ mod replay;
 mod replies;
 mod server;
 mod table;
+mod tls;
 mod workload;
 
 use std::process::ExitCode;

@@ -27,10 +27,15 @@ use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes
 #[command(after_help = "One worker on one core, the load on the other:\n\n  \
 larder-bench compare --peer 'memcached=memcached -u nobody -p {port} -l 127.0.0.1 -m {memory} -t {threads}'\n\n\
 Four workers that share the machine's cores with the load:\n\n  \
-larder-bench compare --threads 4 --no-pin --rounds 9 --peer ...")]
+larder-bench compare --threads 4 --no-pin --rounds 9 --peer ...\n\n\
+Over TLS:\n\n  \
+larder-bench compare --tls --peer 'memcached=memcached -Z -o ssl_chain_cert={cert},ssl_key={key} -u nobody -p {port} ...'")]
 pub(crate) struct CompareArgs {
     #[command(flatten)]
     servers: Ours,
+    /// Speak TLS 1.3 to larderd, and to peers whose commands have {cert} and {key}; the floor has none and is left out
+    #[arg(long)]
+    tls: bool,
     /// Leave the floor out
     #[arg(long)]
     no_floor: bool,
@@ -98,12 +103,17 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
         args.no_pin || cores::available() >= 2,
         "server and load need a core each; with --no-pin they share what there is"
     );
-    let floor = if args.no_floor {
+    let floor = if args.no_floor || args.tls {
         None
     } else {
         Some(Spec::floor(args.key_length, args.value_length)?)
     };
-    let specs = args.servers.all(Listening::Tcp, floor)?;
+    let listening = if args.tls {
+        Listening::Tls
+    } else {
+        Listening::Tcp
+    };
+    let specs = args.servers.all(listening, floor)?;
     let ways = ways(args.depth as usize);
     let mut comparison = Comparison::new(
         specs.iter().map(|spec| &*spec.name),
@@ -173,13 +183,14 @@ fn description(args: &CompareArgs) -> String {
     } else {
         "server on core 0, load on core 1"
     };
+    let tls = if args.tls { ", TLS 1.3" } else { "" };
     let rounds = counted(args.rounds.into(), "round");
     let rate = match args.rate {
         Some(rate) => format!("; {} requests/s", grouped(rate as u64)),
         None => String::new(),
     };
     format!(
-        "{}, {}{rate}; {place}; medians of {rounds}.",
+        "{}, {}{tls}{rate}; {place}; medians of {rounds}.",
         subtitle(args),
         counted(args.keys, "key")
     )

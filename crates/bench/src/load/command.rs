@@ -13,6 +13,7 @@ use crate::numbers::{counted, grouped, seconds, write_json};
 use crate::replies::Check;
 use crate::server::proc;
 use crate::table::Table;
+use crate::tls::TlsClient;
 use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
 /// Options of `load`
@@ -21,6 +22,9 @@ pub(crate) struct LoadArgs {
     /// HOST:PORT, or the path of a Unix socket
     #[arg(long, short, default_value = "127.0.0.1:11211")]
     server: Endpoint,
+    /// Speak TLS 1.3; the server's certificate is good if this file (PEM) vouches for it
+    #[arg(long, value_name = "FILE")]
+    tls: Option<PathBuf>,
     /// Connections
     #[arg(long, short, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     conns: u32,
@@ -105,7 +109,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
         keys: KeyNames::padded(args.key_length, args.keys)?,
         sizes: args.values.clone(),
     };
-    let plan = plan(args);
+    let plan = plan(args)?;
     println!("{}", description(args));
     if !args.no_fill {
         let outcome = fill(args, &plan, &data)?;
@@ -149,8 +153,13 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
     judge(&outcome, tolerate)
 }
 
-fn plan(args: &LoadArgs) -> Plan {
-    Plan {
+fn plan(args: &LoadArgs) -> Result<Plan> {
+    let client = args.tls.as_deref().map(TlsClient::trusting).transpose()?;
+    let endpoint = match client {
+        Some(client) => args.server.clone().over_tls(client),
+        None => args.server.clone(),
+    };
+    Ok(Plan {
         threads: args.threads as usize,
         rate: args.rate.map(|rate| (rate, args.arrivals)),
         check: if args.shape_only {
@@ -159,12 +168,8 @@ fn plan(args: &LoadArgs) -> Plan {
             Check::Full
         },
         core: args.core,
-        ..Plan::closed(
-            args.server.clone(),
-            args.conns as usize,
-            args.depth as usize,
-        )
-    }
+        ..Plan::closed(endpoint, args.conns as usize, args.depth as usize)
+    })
 }
 
 fn fill(args: &LoadArgs, plan: &Plan, data: &Data) -> Result<Outcome> {

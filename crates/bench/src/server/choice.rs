@@ -18,7 +18,7 @@ pub(crate) struct Ours {
     #[arg(long)]
     no_larderd: bool,
     /// Another server: its name and its command, in which {port} or {socket}, {memory} (MB) and {threads} are filled
-    /// in. May be given several times
+    /// in; one that has {cert} and {key} is spoken to by TLS. May be given several times
     #[arg(long, value_name = "NAME=COMMAND")]
     peer: Vec<Peer>,
 }
@@ -56,8 +56,10 @@ impl Ours {
                 path.display()
             );
         }
+        let files = "ssl_chain_cert={cert},ssl_key={key},allow_world_readable_secrets";
         let place = match listening {
             Listening::Tcp => ["-p", "{port}", "-l", "127.0.0.1"].as_slice(),
+            Listening::Tls => &["-p", "{port}", "-l", "127.0.0.1", "-Z", "-o", files],
             Listening::Unix => ["-s", "{socket}"].as_slice(),
         };
         let path = path.to_str().context("the path of larderd is not UTF-8")?;

@@ -22,12 +22,14 @@ use super::{orphans, proc};
 use crate::cores;
 use crate::endpoint::Endpoint;
 use crate::replies::Check;
+use crate::tls::{TlsClient, make_certificate};
 
 /// A server that can be started: its name in tables, and its command with placeholders.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spec {
     pub(crate) name: String,
-    /// The command's words; `{port}`, `{socket}`, `{memory}` and `{threads}` are filled in at each start.
+    /// The command's words; `{port}`, `{socket}`, `{memory}`, `{threads}`, `{cert}` and `{key}` are filled in at each
+    /// start.
     pub(crate) words: Vec<String>,
     /// How closely its replies can be looked at.
     pub(crate) check: Check,
@@ -82,10 +84,11 @@ impl Spec {
     }
 
     fn listening(&self) -> Listening {
-        if self.words.iter().any(|word| word.contains("{socket}")) {
-            Listening::Unix
-        } else {
-            Listening::Tcp
+        let has = |place| self.words.iter().any(|word| word.contains(place));
+        match (has("{socket}"), has("{cert}")) {
+            (true, _) => Listening::Unix,
+            (false, true) => Listening::Tls,
+            (false, false) => Listening::Tcp,
         }
     }
 }
@@ -95,6 +98,8 @@ impl Spec {
 pub(crate) enum Listening {
     /// Its command has a `{port}`.
     Tcp,
+    /// The same, and a `{cert}` and a `{key}`: TLS is spoken there.
+    Tls,
     /// Its command has a `{socket}`.
     Unix,
 }
@@ -155,17 +160,22 @@ impl Server {
             .context("cannot make a folder")?;
         // The server may go on as another user, and has to make its socket and callgrind's file here.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o777))?;
-        let socket = dir.path().join("socket");
+        let socket = dir.path().join(SOCKET);
         let alone = alone();
         let port = free_port()?;
+        let tcp = Endpoint::Tcp(format!("127.0.0.1:{port}"));
         let endpoint = match spec.listening() {
-            Listening::Tcp => Endpoint::Tcp(format!("127.0.0.1:{port}")),
+            Listening::Tcp => tcp,
+            Listening::Tls => {
+                make_certificate(dir.path())?;
+                tcp.over_tls(TlsClient::trusting(&dir.path().join("cert.pem"))?)
+            }
             Listening::Unix => Endpoint::Unix(socket.clone()),
         };
         let output = dir.path().join(OUTPUT);
         File::create(&output)
             .and_then(|file| file.set_permissions(Permissions::from_mode(0o666)))?;
-        let words = words_of(spec, launch, port, &socket, &output);
+        let words = words_of(spec, launch, port, dir.path());
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
@@ -308,6 +318,9 @@ impl Drop for Server {
 /// The wrapper's file in a server's folder.
 const OUTPUT: &str = "output";
 
+/// Its Unix socket there.
+const SOCKET: &str = "socket";
+
 fn stderr_path(dir: &TempDir) -> PathBuf {
     dir.path().join("stderr")
 }
@@ -341,13 +354,16 @@ fn free_port() -> Result<u16> {
 const PORTS: Range<u16> = 15_000..32_000;
 
 /// The words to be executed, all places filled in.
-fn words_of(spec: &Spec, launch: &Launch, port: u16, socket: &Path, output: &Path) -> Vec<String> {
+fn words_of(spec: &Spec, launch: &Launch, port: u16, dir: &Path) -> Vec<String> {
+    let file = |name: &str| dir.join(name).display().to_string();
     let places: HashMap<&str, String> = HashMap::from([
         ("{port}", port.to_string()),
-        ("{socket}", socket.display().to_string()),
+        ("{socket}", file(SOCKET)),
+        ("{cert}", file("cert.pem")),
+        ("{key}", file("key.pem")),
         ("{memory}", launch.memory_mb.to_string()),
         ("{threads}", launch.threads.to_string()),
-        ("{output}", output.display().to_string()),
+        ("{output}", file(OUTPUT)),
     ]);
     let mut words = Vec::new();
     if let Some(files) = launch.files {
@@ -392,12 +408,12 @@ mod tests {
             wrapper: Some(wrapper),
             ..Launch::plain(64, 2)
         };
-        let words = words_of(&spec, &launch, 4711, Path::new("/s"), Path::new("/d/x"));
+        let words = words_of(&spec, &launch, 4711, Path::new("/d"));
         assert_eq!(
             words,
             [
                 "valgrind",
-                "--out=/d/x",
+                "--out=/d/output",
                 "memcached",
                 "-p",
                 "4711",
