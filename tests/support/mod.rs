@@ -11,6 +11,7 @@ mod process;
 mod program;
 mod secrets;
 mod server;
+pub(crate) mod telnet;
 mod values;
 
 pub(crate) use conn::{Conn, Ended, show};

@@ -20,7 +20,7 @@ impl Secrets {
     }
 
     /// Puts a file into the place of another, in one step.
-    pub(crate) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let new = self.path(&format!("{name}.new"));
         fs::write(&new, text).expect("a file");
         fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("chmod");
