@@ -9,6 +9,7 @@ use rustls::ProtocolVersion;
 use crate::authority::Authority;
 use crate::client::{ONLY_12, ONLY_13, TlsConn, config};
 use crate::support::{Conn, Server, wait_until};
+use crate::tools::s_client;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -40,9 +41,20 @@ fn both_versions_are_spoken_unless_the_older_is_refused() {
 #[test]
 fn versions_before_1_2_mean_1_2() {
     let authority = Authority::new();
-    let server = authority.server(&["-o", "ssl_min_version=0"]);
-    TlsConn::open(server.addr(), &config(&authority, ONLY_12, None));
-    assert!(server.log().contains("TLS 1.2 is the lowest here"));
+    for version in ["0", "1"] {
+        let server = authority.server(&["-o", &format!("ssl_min_version={version}")]);
+        TlsConn::open(server.addr(), &config(&authority, ONLY_12, None));
+        let mut conn = TlsConn::open(server.addr(), &config(&authority, ONLY_13, None));
+        let old = s_client(
+            &server.name(),
+            &authority.path("ca.pem").display().to_string(),
+            "-tls1_1 -cipher DEFAULT@SECLEVEL=0",
+            r"mn\r\nquit\r\n",
+        );
+        assert!(!old.output.contains("MN"), "{}", old.output);
+        assert_eq!(conn.stat("", "ssl_handshake_errors"), "1");
+        assert!(server.log().contains("TLS 1.2 is the lowest here"));
+    }
 }
 
 #[test]

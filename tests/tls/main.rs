@@ -6,6 +6,7 @@ mod support;
 mod authority;
 mod client;
 mod entrance;
+mod openssl;
 mod rotation;
 mod tools;
 mod traffic;

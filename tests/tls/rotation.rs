@@ -115,10 +115,20 @@ fn under_load_no_request_fails() {
                 }
             });
         }
-        let mut admin = TlsConn::open(server.addr(), &config(&authority, ONLY_13, None));
+        // Who was there before the first and is after the last.
+        let mut steady = TlsConn::open(server.addr(), &config(&authority, ONLY_13, None));
         for number in 0..20 {
-            authority.install(&authority.sign(&format!("number {number}")));
-            assert_eq!(admin.ask("refresh_certs"), "OK");
+            let pair = authority.sign(&format!("number {number}"));
+            authority.install(&pair);
+            if number % 2 == 0 {
+                assert_eq!(steady.ask("refresh_certs"), "OK");
+                assert!(shows(&server, &authority, &pair), "number {number}");
+            } else {
+                wait_until(LIMIT, "the files to be read anew", || {
+                    steady.set("steady", b"value");
+                    steady.get("steady", 5) == b"value" && shows(&server, &authority, &pair)
+                });
+            }
         }
         ended.store(true, Ordering::Relaxed);
     });

@@ -1,5 +1,5 @@
 //! Tools and clients that others made, over TLS: openssl, Python's ssl, pymemcache with and without a certificate of its
-//! own, and pymemcache's own tests of TLS.
+//! own; emcache and bmemcached, which say who they are besides.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
 const PYTHON: &str = "/usr/bin/python3";
 
 /// What `openssl s_client` says when these lines are typed.
-fn s_client(server: &str, ca: &str, options: &str, lines: &str) -> Tool {
+pub(crate) fn s_client(server: &str, ca: &str, options: &str, lines: &str) -> Tool {
     let command = format!(
         "printf '{lines}' | openssl s_client -connect {server} -CAfile {ca} -verify_return_error -ign_eof {options}"
     );
@@ -71,6 +71,35 @@ fn openssl_s_client() {
     let server = authority.server(&only);
     let refused = s_client(&server.name(), &ca, suite, r"mn\r\nquit\r\n");
     assert!(!refused.output.contains("MN"), "{}", refused.output);
+}
+
+#[test]
+fn clients_that_say_over_tls_who_they_are() {
+    const CLIENTS: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/target/clients/venv/bin/python"
+    );
+    const ROUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth");
+    let authority = Authority::new();
+    authority.write("users", "ann:a b:c\n");
+    let users = authority.path("users").display().to_string();
+    let ca = authority.path("ca.pem").display().to_string();
+    for client in ["emcache", "bmemcached"] {
+        let server = authority.server(&["-S", "-Y", &users]);
+        let port = server.addr().port().to_string();
+        let args = [
+            "-B",
+            "auth_round.py",
+            client,
+            "127.0.0.1",
+            &port,
+            "ann",
+            "a b:c",
+            &ca,
+        ];
+        let said = Tool::check_in(ROUNDS, CLIENTS, &args, LIMIT);
+        assert!(said.contains("whole round done"), "{said}");
+    }
 }
 
 #[test]
