@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod conn;
+mod frame;
 mod process;
 mod program;
 mod secrets;
@@ -15,6 +16,7 @@ pub(crate) mod telnet;
 mod values;
 
 pub(crate) use conn::{Conn, Ended, show};
+pub(crate) use frame::{Frame, HEADER_LEN, Reply};
 pub(crate) use process::{Tool, is_root, one_at_a_time, rss, wait_until};
 pub(crate) use program::Program;
 pub(crate) use secrets::Secrets;

@@ -231,7 +231,8 @@ impl Conn {
 
     /// Bytes of the connection's own buffers.
     pub(crate) fn buffer_bytes(&self) -> usize {
-        self.input.capacity() + self.output.capacity() + self.socket.buffer_bytes()
+        let buffers = self.input.capacity() + self.output.capacity();
+        buffers + self.socket.buffer_bytes() + self.session.buffer_bytes()
     }
 
     /// Notes for `stats conns` and for the idle timeout that something was done at `now`.

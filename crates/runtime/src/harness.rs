@@ -243,6 +243,7 @@ fn config(threads: usize, memory_limit: u64) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SIZES_PER_STEP;
 
     #[test]
     fn a_connection_in_pieces() {
@@ -292,6 +293,40 @@ mod tests {
         harness.close(other);
         harness.close(one);
         assert_eq!(harness.check(), Ok(()));
+    }
+
+    /// Each turn brings a bounded number of rows, however many sizes there are in however many shards.
+    #[test]
+    fn a_list_of_sizes_goes_in_steps() {
+        let harness = Harness::new(3, 256 << 20).expect("a descriptor");
+        let mut client = harness.connect();
+        let count = 5 * SIZES_PER_STEP / 2;
+        for (number, len) in (1..=count).map(|n| 32 * n).enumerate() {
+            for copy in ["a", "b"] {
+                let set = format!("set {copy}{number:04} 0 0 {len}\r\n{}\r\n", "v".repeat(len));
+                assert_eq!(harness.feed(&mut client, set.as_bytes()), b"STORED\r\n");
+            }
+        }
+        let (mut rows, mut turns) = (String::new(), 0);
+        let mut goes_on = true;
+        while goes_on {
+            let line: &[u8] = if turns == 0 { b"stats sizes\r\n" } else { b"" };
+            let (some, again) = harness.turn(&mut client, line);
+            let some = String::from_utf8(some).expect("plain text");
+            assert!(some.lines().count() <= SIZES_PER_STEP + 1);
+            (turns, goes_on) = (turns + 1, again);
+            rows.push_str(&some);
+        }
+        assert_eq!(turns, 3);
+        let rows = rows.strip_suffix("END\r\n").expect("an end");
+        let rows: Vec<(usize, &str)> = rows
+            .lines()
+            .filter_map(|row| row.strip_prefix("STAT ")?.split_once(' '))
+            .map(|(size, items)| (size.parse().expect("a number"), items))
+            .collect();
+        assert_eq!(rows.len(), count);
+        let steps = rows.windows(2).all(|pair| pair[1].0 == pair[0].0 + 32);
+        assert!(steps && rows.iter().all(|(_, items)| *items == "2"));
     }
 
     const LARGE: &[u8] = b"set key 0 0 1000000\r\n";

@@ -65,8 +65,13 @@ pub(crate) const CACHEDUMP_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// longest of keys that is 4 MiB.
 pub(crate) const PREFIXES_MAX: u64 = 10_000;
 
-/// Prefixes that are taken from each worker in one step of their list.
+/// Rows of one step of a list of prefixes, of connections (four lines each), of items' sizes: some 20 KB at most.
 pub(crate) const PREFIXES_PER_STEP: usize = 64;
+pub(crate) const CONNS_PER_STEP: usize = 64;
+pub(crate) const SIZES_PER_STEP: usize = 256;
+
+/// Bytes from which a list of prefixes goes on in another row of the binary protocol; one step's may lie on top.
+pub(crate) const DETAIL_ROW_BYTES: usize = 32 * 1024;
 
 /// Bytes of a dump's lines after which its turn ends; one step's may lie on top. And steps of a turn: most have few items.
 pub(crate) const DUMP_BYTES_PER_TURN: usize = 8 * 1024;

@@ -7,9 +7,6 @@ use crate::item::RelTime;
 use crate::shard::Shard;
 use crate::stats::{ClassStats, StoreStats};
 
-/// Different sizes of items that one step adds up.
-const SIZES_PER_STEP: usize = 1024;
-
 impl Shard {
     /// Adds this shard's numbers to `sum`.
     pub fn add_stats(&self, sum: &mut StoreStats, now: RelTime) {
@@ -44,15 +41,12 @@ impl Shard {
         }
     }
 
-    /// Adds how many items there are of each size above `from`, for a bounded number of sizes. Returns where to go on.
-    pub fn add_sizes(&self, sum: &mut BTreeMap<usize, u64>, from: usize) -> Option<usize> {
-        let sizes = self.sizes.range(from + 1..).take(SIZES_PER_STEP);
-        let mut last = None;
-        for (at, (&size, items)) in sizes.enumerate() {
+    /// Adds how many items there are of each of the next `most` sizes above `after`: by sizes rounded up to a multiple of
+    /// 32 bytes, if they are tracked.
+    pub fn add_sizes(&self, sum: &mut BTreeMap<usize, u64>, after: usize, most: usize) {
+        for (&size, items) in self.sizes.range(after + 1..).take(most) {
             *sum.entry(size).or_default() += items;
-            last = (at + 1 == SIZES_PER_STEP).then_some(size);
         }
-        last
     }
 }
 

@@ -3,8 +3,6 @@
 //! Names are memcached's (`stats`, `stats items`, `stats slabs`); a field that memcached has and that means
 //! nothing here is absent, and the daemon prints memcached's idle value for it.
 
-use std::collections::BTreeMap;
-
 /// One slab class of one shard, or the sum over shards of the same class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassStats {
@@ -188,6 +186,4 @@ pub struct StoreStats {
     pub malloc_fails: u64,
     /// One entry per slab class that holds a page or an item, or ever did; ordered by id.
     pub classes: Vec<ClassStats>,
-    /// Items by size, rounded up to a multiple of 32 bytes, when sizes are tracked; added by [`crate::Shard::add_sizes`].
-    pub sizes: BTreeMap<usize, u64>,
 }

@@ -132,6 +132,20 @@ pub fn stat(out: &mut Vec<u8>, echo: Echo, name: &str, value: &dyn Display) {
     }
 }
 
+/// [`stat`] of a value that need not be text.
+pub fn stat_bytes(out: &mut Vec<u8>, echo: Echo, name: &str, value: &[u8]) {
+    let key = key_len(name.as_bytes());
+    let (len, value) = cut(value);
+    let lens = Lens {
+        key,
+        extras: 0,
+        value: len,
+    };
+    out.extend_from_slice(&header(echo, ReplyStatus::Success, lens, 0));
+    out.extend_from_slice(&name.as_bytes()[..usize::from(key)]);
+    out.extend_from_slice(value);
+}
+
 /// The end of the rows of a `stat` command.
 pub fn stat_end(out: &mut Vec<u8>, echo: Echo) {
     out.extend_from_slice(&header(echo, ReplyStatus::Success, Lens::NONE, 0));

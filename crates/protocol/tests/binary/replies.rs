@@ -263,6 +263,13 @@ fn texts_and_rows() {
     let value = format_args!("{}.{:06}", 1, 20).to_string();
     let write = |out: &mut _, echo| reply::stat(out, echo, "rusage_user", &value);
     check(STAT, write, row);
+    let row = Reply {
+        key: b"detailed".to_vec(),
+        value: b"\xff\0".to_vec(),
+        ..text(0, "")
+    };
+    let write = |out: &mut _, echo| reply::stat_bytes(out, echo, "detailed", b"\xff\0");
+    check(STAT, write, row);
     check(STAT, reply::stat_end, text(0, ""));
     let name = "n".repeat(70_000);
     let row = Reply {

@@ -190,7 +190,7 @@ impl Turn<'_> {
                 let version = self.daemon.version().as_bytes();
                 reply::body(out, echo, ReplyStatus::Success, version);
             }
-            Command::Stat(stats) => self.binary_stats(session, echo, stats, out)?,
+            Command::Stat(stats) => self.binary_stats(session, echo, stats, out),
             Command::Quit => {
                 reply::done(out, echo, 0);
                 return Err(Pause::Close(CloseReason::Normal));

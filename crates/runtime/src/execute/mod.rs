@@ -3,7 +3,7 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text`, `meta` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data
-//! blocks on their way in), `stats`, `detail` (of `stats`), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `awaited`
+//! blocks on their way in), `stats`, `list` (those that are lists), `detail` (what is counted by prefix), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `awaited`
 //! (what the daemon is asked about), `observe` (what others are told of them).
 
 mod ahead;
@@ -13,6 +13,7 @@ mod detail;
 mod dump;
 mod gated;
 mod get;
+mod list;
 mod meta;
 mod observe;
 mod session;

@@ -9,8 +9,8 @@ use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
 use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 
 use super::Spot;
-use super::detail::Listing;
 use super::dump::{DumpAs, DumpAt};
+use super::list::Listing;
 use super::meta::MetaFilling;
 use super::upkeep::Ask;
 use crate::clerk;
@@ -87,7 +87,7 @@ pub(crate) enum State {
     Swallowing { left: u64, reply: Reply },
     /// Statistics are being gathered from the shards.
     Gathering(Box<Gathering>),
-    /// Prefixes are being listed.
+    /// Statistics that are a list are on their way.
     Listing(Box<Listing>),
     /// Items are being listed.
     Dumping(Box<Dumping>),
@@ -203,6 +203,13 @@ impl Filling {
     pub(crate) fn key(&self) -> &[u8] {
         &self.data[..self.key_len]
     }
+
+    /// Bytes of its buffers.
+    fn buffer_bytes(&self) -> usize {
+        let meta = self.meta.as_ref().map_or(0, |meta| meta.buffer_bytes());
+        self.data.capacity() + meta
+    }
+
     /// What has come of the block and is not in a shard yet.
     pub(crate) fn block(&self) -> &[u8] {
         &self.data[self.key_len..]
@@ -232,8 +239,6 @@ pub(crate) struct Gathering {
     pub(crate) command: StatsCommand,
     pub(crate) next_shard: usize,
     pub(crate) sum: StoreStats,
-    /// Of `stats sizes`: the size up to which that shard has told.
-    pub(crate) sizes_to: usize,
     /// Of a binary command, what its rows repeat.
     pub(crate) echo: Option<Echo>,
 }
@@ -376,6 +381,15 @@ impl Session {
     /// Whether a line begins with the next byte of input.
     pub(crate) fn is_between_lines(&self) -> bool {
         matches!(self.state, State::Line)
+    }
+
+    /// Bytes of the buffers that it holds for what it is in the middle of.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        match &self.state {
+            State::Filling(filling) => filling.buffer_bytes(),
+            State::Listing(listing) => listing.buffer_bytes(),
+            _ => 0,
+        }
     }
 
     /// The watcher that it is, if it is one.

@@ -6,8 +6,8 @@ use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
 use larder_protocol::text::{ErrorText, StatsCommand, reply};
 use larder_store::StoreStats;
 
-use super::detail::Listing;
 use super::dump::cachedump;
+use super::list::Listing;
 use super::session::{Gathering, State};
 use super::{Pause, Session, Turn};
 use crate::daemon::StatsGroup;
@@ -17,7 +17,7 @@ use crate::tunables::Tunables;
 
 /// The states of a connection, as `stats conns` words them; its number is kept in
 /// [`crate::shared::ConnInfo`].
-const CONN_STATES: [&str; 8] = [
+pub(super) const CONN_STATES: [&str; 8] = [
     "conn_new_cmd",
     "conn_parse_cmd",
     "conn_nread",
@@ -58,15 +58,11 @@ pub(crate) const LISTENING: u8 = 5;
 
 impl Turn<'_> {
     /// Answers a stats command, or begins to.
-    pub(super) fn stats(
-        &self,
-        session: &mut Session,
-        command: StatsCommand,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Pause> {
+    pub(super) fn stats(&self, session: &mut Session, command: StatsCommand, out: &mut Vec<u8>) {
         let dumps = self.config.dump_enabled;
         match command {
-            StatsCommand::Conns => self.stats_conns(out)?,
+            StatsCommand::Conns => session.state = Listing::conns(),
+            StatsCommand::Sizes => session.state = Listing::sizes(None),
             StatsCommand::DetailOn
             | StatsCommand::DetailOff
             | StatsCommand::DetailDump
@@ -80,7 +76,7 @@ impl Turn<'_> {
                 self.shared.globals.observers.set_counts_detail(on);
                 out.extend_from_slice(reply::OK);
             }
-            StatsCommand::DetailDump => session.state = Listing::begin(None),
+            StatsCommand::DetailDump => session.state = Listing::prefixes(None),
             StatsCommand::DetailUsage => out.extend_from_slice(ErrorText::DetailUsage.line()),
             StatsCommand::Cachedump { .. } | StatsCommand::CachedumpBad(_) if !dumps => {
                 out.extend_from_slice(ErrorText::CachedumpNotAllowed.line());
@@ -93,12 +89,10 @@ impl Turn<'_> {
             | StatsCommand::Items
             | StatsCommand::Slabs
             | StatsCommand::Larder
-            | StatsCommand::Sizes
             | StatsCommand::Reset => {
                 session.state = gathering(command, None);
             }
         }
-        Ok(())
     }
 
     /// The same for the binary protocol, which has fewer: whatever is asked, the last frame of the answer is an empty row.
@@ -108,7 +102,7 @@ impl Turn<'_> {
         echo: Echo,
         command: StatsCommand,
         out: &mut Vec<u8>,
-    ) -> Result<(), Pause> {
+    ) {
         let dumps = self.config.dump_enabled;
         match command {
             StatsCommand::DetailOn | StatsCommand::DetailOff if dumps => {
@@ -116,8 +110,12 @@ impl Turn<'_> {
                 self.shared.globals.observers.set_counts_detail(on);
             }
             StatsCommand::DetailDump if dumps => {
-                session.state = Listing::begin(Some(echo));
-                return Ok(());
+                session.state = Listing::prefixes(Some(echo));
+                return;
+            }
+            StatsCommand::Sizes => {
+                session.state = Listing::sizes(Some(echo));
+                return;
             }
             StatsCommand::DetailOn
             | StatsCommand::DetailOff
@@ -128,15 +126,14 @@ impl Turn<'_> {
             | StatsCommand::CachedumpBad(_)
             | StatsCommand::Unknown => {
                 frames::error(out, echo, ReplyStatus::NotFound);
-                return Ok(());
+                return;
             }
             gathered => {
                 session.state = gathering(gathered, Some(echo));
-                return Ok(());
+                return;
             }
         }
         frames::stat_end(out, echo);
-        Ok(())
     }
 
     /// Adds the next shard's numbers; after the last one, answers.
@@ -148,16 +145,7 @@ impl Turn<'_> {
             let Some(lent) = self.shared.borrow(gathering.next_shard) else {
                 return Some(Pause::Taken);
             };
-            if gathering.command == StatsCommand::Sizes {
-                let sizes = &mut gathering.sum.sizes;
-                if let Some(more) = lent.shard.add_sizes(sizes, gathering.sizes_to) {
-                    gathering.sizes_to = more;
-                    return None;
-                }
-                gathering.sizes_to = 0;
-            } else {
-                lent.shard.add_stats(&mut gathering.sum, self.now);
-            }
+            lent.shard.add_stats(&mut gathering.sum, self.now);
             gathering.next_shard += 1;
             return None;
         }
@@ -179,11 +167,6 @@ impl Turn<'_> {
                     Some(echo) => frames::stat_end(out, echo),
                     None => out.extend_from_slice(reply::RESET),
                 }
-                session.state = State::Line;
-                return None;
-            }
-            StatsCommand::Sizes => {
-                self.stats_sizes(&sum, gathering.echo, out);
                 session.state = State::Line;
                 return None;
             }
@@ -253,39 +236,6 @@ impl Turn<'_> {
             store,
         }
     }
-
-    fn stats_sizes(&self, sum: &StoreStats, echo: Option<Echo>, out: &mut Vec<u8>) {
-        if !self.config.track_sizes {
-            row(echo, out, "sizes_status", &"disabled");
-        }
-        for (size, items) in &sum.sizes {
-            row(echo, out, &size.to_string(), items);
-        }
-        end(echo, out);
-    }
-
-    /// Every connection of the process. The one that asks is seen parsing its command.
-    fn stats_conns(&self, out: &mut Vec<u8>) -> Result<(), Pause> {
-        let mut conns = self.shared.conns().ok_or(Pause::Taken)?;
-        conns.sort_by_key(|conn| conn.fd);
-        for conn in conns {
-            let state = conn.state();
-            let fd = conn.fd;
-            reply::stat(out, &format!("{fd}:addr"), &conn.peer);
-            if state != LISTENING {
-                reply::stat(out, &format!("{fd}:listen_addr"), &conn.local);
-            }
-            reply::stat(
-                out,
-                &format!("{fd}:state"),
-                &CONN_STATES[usize::from(state) % CONN_STATES.len()],
-            );
-            let idle_s = self.now.saturating_sub(conn.last_command());
-            reply::stat(out, &format!("{fd}:secs_since_last_cmd"), &idle_s);
-        }
-        out.extend_from_slice(reply::END);
-        Ok(())
-    }
 }
 
 /// Statistics of which nothing has been gathered yet.
@@ -294,13 +244,12 @@ fn gathering(command: StatsCommand, echo: Option<Echo>) -> State {
         command,
         next_shard: 0,
         sum: StoreStats::default(),
-        sizes_to: 0,
         echo,
     }))
 }
 
 /// One row, for whichever protocol it is.
-fn row(echo: Option<Echo>, out: &mut Vec<u8>, name: &str, value: &dyn Display) {
+pub(super) fn row(echo: Option<Echo>, out: &mut Vec<u8>, name: &str, value: &dyn Display) {
     match echo {
         Some(echo) => frames::stat(out, echo, name, value),
         None => reply::stat(out, name, value),
@@ -308,7 +257,7 @@ fn row(echo: Option<Echo>, out: &mut Vec<u8>, name: &str, value: &dyn Display) {
 }
 
 /// What follows the last row.
-fn end(echo: Option<Echo>, out: &mut Vec<u8>) {
+pub(super) fn end(echo: Option<Echo>, out: &mut Vec<u8>) {
     match echo {
         Some(echo) => frames::stat_end(out, echo),
         None => out.extend_from_slice(reply::END),

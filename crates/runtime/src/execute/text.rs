@@ -156,7 +156,10 @@ impl Turn<'_> {
                     .set_stop(if graceful { Stop::Graceful } else { Stop::Now });
                 Err(Pause::Close(CloseReason::Shutdown))
             }
-            Command::Stats(stats) => self.stats(session, stats, out),
+            Command::Stats(stats) => {
+                self.stats(session, stats, out);
+                Ok(())
+            }
             Command::Upkeep { upkeep, noreply } => self.upkeep(session, upkeep, noreply, out),
             Command::Watch { streams, noreply } => self.watch(session, streams, noreply, out),
             Command::RefreshCerts { noreply } => self.refresh_certs(session, noreply, out),

@@ -1,12 +1,13 @@
 //! What is counted and shown: workers' counters, the listener's numbers, connections.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use larder_store::{RelTime, StoreStats};
 
 use super::cell::{Lendable, Number, Switch};
 use super::{Prefixes, Shared};
+use crate::limits::CONNS_PER_STEP;
 use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
 use crate::tunables::Tunables;
 use crate::watch::Observers;
@@ -184,26 +185,19 @@ impl Shared {
         true
     }
 
-    /// Enters a connection for `stats conns`. For the listener, which may wait; workers only look.
+    /// Enters a connection for `stats conns`. For the listener, which may wait; workers only look. One that is closed
+    /// stays, without its texts, until another has its descriptor.
     pub(crate) fn register_conn(&self, info: &Arc<ConnInfo>) {
-        let mut conns = self.conns.wait();
-        // Closed ones are swept out when they have come to be half of the list.
-        if conns.len() == conns.capacity() {
-            conns.retain(|conn| conn.strong_count() > 0);
-            let open = conns.len();
-            conns.reserve(open.max(64));
-        }
-        conns.push(Arc::downgrade(info));
+        self.conns.wait().insert(info.fd, Arc::downgrade(info));
     }
 
-    /// The connections that are open now. `None` if the list is just being changed.
-    pub(crate) fn conns(&self) -> Option<Vec<Arc<ConnInfo>>> {
-        Some(
-            self.conns
-                .borrow()?
-                .iter()
-                .filter_map(Weak::upgrade)
-                .collect(),
-        )
+    /// The open ones of the next [`CONNS_PER_STEP`] connections by their descriptors, `from` and above, and where to go
+    /// on, if there are more. `None` if the list is just being changed.
+    pub(crate) fn conns_from(&self, from: i32) -> Option<(Vec<Arc<ConnInfo>>, Option<i32>)> {
+        let conns = self.conns.borrow()?;
+        let mut behind = conns.range(from..);
+        let some = behind.by_ref().take(CONNS_PER_STEP);
+        let open = some.filter_map(|(_, conn)| conn.upgrade()).collect();
+        Some((open, behind.next().map(|(&fd, _)| fd)))
     }
 }

@@ -14,6 +14,7 @@ mod figures;
 mod pages;
 mod prefixes;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use crossbeam::utils::CachePadded;
@@ -81,7 +82,8 @@ pub(crate) struct Shared {
     pub(crate) globals: Globals,
     pub(crate) watchers: Watchers,
     baseline: Lendable<Arc<Baseline>>,
-    conns: Lendable<Vec<Weak<ConnInfo>>>,
+    /// Connections by their descriptors.
+    conns: Lendable<BTreeMap<i32, Weak<ConnInfo>>>,
     /// Why the process is to stop, as [`stop_number`] has it; 0 while it is not.
     stop: Number,
 }
@@ -117,7 +119,7 @@ impl Shared {
             globals,
             watchers: Watchers::default(),
             baseline: Lendable::new(Arc::default()),
-            conns: Lendable::new(Vec::new()),
+            conns: Lendable::new(BTreeMap::new()),
             stop: Number::default(),
         }
     }

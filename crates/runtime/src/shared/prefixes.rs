@@ -92,33 +92,24 @@ impl Shared {
         }
     }
 
-    /// The next prefixes behind `after` with the counts of all workers, and whether these were the last. `None` if a
-    /// worker's map is taken.
+    /// The next prefixes behind `after`, [`PREFIXES_PER_STEP`] at most, with the counts of all workers, and whether these
+    /// were the last. `None` if a worker's map is taken.
     pub(crate) fn prefixes_behind(&self, after: Option<&[u8]>) -> Option<(Prefixes, bool)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut sums = Prefixes::new();
-        // Up to here every worker has told all it has.
-        let mut told_to: Option<Box<[u8]>> = None;
         for worker in &self.workers {
             let prefixes = worker.prefixes.borrow()?;
-            let mut told = 0;
-            for (prefix, counts) in prefixes
-                .range::<[u8], _>((from, Bound::Unbounded))
-                .take(PREFIXES_PER_STEP)
-            {
+            let behind = prefixes.range::<[u8], _>((from, Bound::Unbounded));
+            for (prefix, counts) in behind.take(PREFIXES_PER_STEP) {
                 sums.entry(prefix.clone()).or_default().add(counts);
-                told += 1;
-                let is_earlier = told_to.as_ref().is_none_or(|to| prefix < to);
-                if told == PREFIXES_PER_STEP && is_earlier {
-                    told_to = Some(prefix.clone());
-                }
+            }
+            // The first so many of all are among the first so many of each.
+            while sums.len() > PREFIXES_PER_STEP {
+                sums.pop_last();
             }
         }
-        let Some(told_to) = told_to else {
-            return Some((sums, true));
-        };
-        sums.retain(|prefix, _| *prefix <= told_to);
-        Some((sums, false))
+        let last = sums.len() < PREFIXES_PER_STEP;
+        Some((sums, last))
     }
 
     /// Forgets all counts; false, and some are left, if a worker's map is taken.
@@ -158,6 +149,7 @@ mod tests {
         let (mut all, mut after) = (Prefixes::new(), None::<Box<[u8]>>);
         loop {
             let (mut more, last) = shared.prefixes_behind(after.as_deref()).expect("free");
+            assert!(more.len() <= PREFIXES_PER_STEP);
             after = more.last_key_value().map(|(prefix, _)| prefix.clone());
             all.append(&mut more);
             if last {

@@ -25,6 +25,11 @@ pub(crate) struct MetaFilling {
 }
 
 impl MetaFilling {
+    /// Bytes of its buffers.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Tells what came of it. `key` is the item's.
     pub(crate) fn tell(&self, key: &[u8], outcome: (Stored, u32), out: &mut Vec<u8>) {
         let flags = self.flags.moved_to(&self.text);

@@ -1,0 +1,197 @@
+//! Statistics that are lists: `stats detail dump`, `stats conns`, `stats sizes`.
+//!
+//! A list goes in steps of a bounded number of rows. Between two of them the connection waits where enough of its replies
+//! is unsent, like one that sends many commands; and it holds no more than where its list goes on and one row or step.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::mem;
+
+use larder_protocol::binary::{Echo, reply as frames};
+use larder_protocol::text::reply;
+
+use super::session::State;
+use super::stats::{CONN_STATES, LISTENING, end, row};
+use super::{Pause, Session, Turn};
+use crate::limits::{DETAIL_ROW_BYTES, SIZES_PER_STEP};
+use crate::shared::PrefixCounts;
+
+/// A list on its way.
+pub(crate) enum Listing {
+    Prefixes(PrefixList),
+    /// Connections, from the descriptor behind the last one listed.
+    Conns(i32),
+    Sizes(SizeList),
+}
+
+/// `stats detail dump`.
+#[derive(Default)]
+pub(crate) struct PrefixList {
+    /// The last one that is listed.
+    after: Option<Box<[u8]>>,
+    /// For the binary protocol, which has the list's text in a row: what its answer repeats, and the row so far.
+    frame: Option<(Echo, Vec<u8>)>,
+}
+
+/// `stats sizes`: each step is the next sizes of every shard.
+#[derive(Default)]
+pub(crate) struct SizeList {
+    /// Of a binary command, what its rows repeat.
+    echo: Option<Echo>,
+    /// The last size that is listed.
+    after: usize,
+    next_shard: usize,
+    /// This step's sizes of the shards before the next.
+    items: BTreeMap<usize, u64>,
+}
+
+impl Listing {
+    /// Prefixes, from the first.
+    pub(super) fn prefixes(echo: Option<Echo>) -> State {
+        Self::state(Self::Prefixes(PrefixList {
+            after: None,
+            frame: echo.map(|echo| (echo, Vec::new())),
+        }))
+    }
+
+    /// Connections, from the first.
+    pub(super) fn conns() -> State {
+        Self::state(Self::Conns(0))
+    }
+
+    /// Sizes, from the smallest.
+    pub(super) fn sizes(echo: Option<Echo>) -> State {
+        Self::state(Self::Sizes(SizeList {
+            echo,
+            ..SizeList::default()
+        }))
+    }
+
+    fn state(self) -> State {
+        State::Listing(Box::new(self))
+    }
+
+    /// Bytes of the buffers that it holds.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        match self {
+            Self::Prefixes(list) => list.frame.as_ref().map_or(0, |(_, text)| text.capacity()),
+            Self::Conns(_) => 0,
+            Self::Sizes(list) => list.items.len() * size_of::<(usize, u64)>(),
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Goes on with a list: one step, then others have their turn.
+    pub(super) fn list_on(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Listing(listing) = &mut session.state else {
+            return None;
+        };
+        let step = match &mut **listing {
+            Listing::Prefixes(list) => self.list_prefixes(list, out),
+            Listing::Conns(from) => self.list_conns(from, out),
+            Listing::Sizes(list) => self.list_sizes(list, out),
+        };
+        match step {
+            Err(pause) => Some(pause),
+            Ok(false) => Some(Pause::Output),
+            Ok(true) => {
+                session.state = State::Line;
+                None
+            }
+        }
+    }
+
+    /// Lists the next prefixes; whether they were the last.
+    fn list_prefixes(&self, list: &mut PrefixList, out: &mut Vec<u8>) -> Result<bool, Pause> {
+        // Who asks sees what he has done himself.
+        let late = &self.journal.late_counts;
+        if !self.shared.count_late_prefixes(self.worker, late) {
+            return Err(Pause::Taken);
+        }
+        let after = list.after.as_deref();
+        let (prefixes, last) = self.shared.prefixes_behind(after).ok_or(Pause::Taken)?;
+        let text = match &mut list.frame {
+            Some((_, text)) => text,
+            None => &mut *out,
+        };
+        for (prefix, counts) in &prefixes {
+            let PrefixCounts {
+                gets,
+                hits,
+                sets,
+                deletes,
+            } = counts;
+            text.extend_from_slice(b"PREFIX ");
+            text.extend_from_slice(prefix);
+            // Writing into memory does not fail.
+            let _ = write!(text, " get {gets} hit {hits} set {sets} del {deletes}\r\n");
+        }
+        if last {
+            text.extend_from_slice(reply::END);
+        }
+        if let Some((prefix, _)) = prefixes.into_iter().next_back() {
+            list.after = Some(prefix);
+        }
+        if let Some((echo, text)) = &mut list.frame
+            && (last || text.len() >= DETAIL_ROW_BYTES)
+        {
+            frames::stat_bytes(out, *echo, "detailed", &mem::take(text));
+            if last {
+                frames::stat_end(out, *echo);
+            }
+        }
+        Ok(last)
+    }
+
+    /// Lists the next connections; whether they were the last. The one that asks is seen parsing its command.
+    fn list_conns(&self, from: &mut i32, out: &mut Vec<u8>) -> Result<bool, Pause> {
+        let (conns, next) = self.shared.conns_from(*from).ok_or(Pause::Taken)?;
+        for conn in conns {
+            let (state, fd) = (conn.state(), conn.fd);
+            reply::stat(out, &format!("{fd}:addr"), &conn.peer);
+            if state != LISTENING {
+                reply::stat(out, &format!("{fd}:listen_addr"), &conn.local);
+            }
+            let word = CONN_STATES[usize::from(state) % CONN_STATES.len()];
+            reply::stat(out, &format!("{fd}:state"), &word);
+            let idle_s = self.now.saturating_sub(conn.last_command());
+            reply::stat(out, &format!("{fd}:secs_since_last_cmd"), &idle_s);
+        }
+        match next {
+            Some(next) => *from = next,
+            None => out.extend_from_slice(reply::END),
+        }
+        Ok(next.is_none())
+    }
+
+    /// Asks one shard after another for its next sizes, then lists them; whether they were the last.
+    fn list_sizes(&self, list: &mut SizeList, out: &mut Vec<u8>) -> Result<bool, Pause> {
+        if !self.config.track_sizes {
+            row(list.echo, out, "sizes_status", &"disabled");
+            end(list.echo, out);
+            return Ok(true);
+        }
+        while list.next_shard < self.shared.shards() {
+            let lent = self.shared.borrow(list.next_shard).ok_or(Pause::Taken)?;
+            let items = &mut list.items;
+            lent.shard.add_sizes(items, list.after, SIZES_PER_STEP);
+            // The first so many of all are among the first so many of each.
+            while items.len() > SIZES_PER_STEP {
+                items.pop_last();
+            }
+            list.next_shard += 1;
+        }
+        list.next_shard = 0;
+        let items = mem::take(&mut list.items);
+        for (size, items) in &items {
+            row(list.echo, out, &size.to_string(), items);
+        }
+        let last = items.len() < SIZES_PER_STEP;
+        match items.last_key_value() {
+            Some((&size, _)) if !last => list.after = size,
+            _ => end(list.echo, out),
+        }
+        Ok(last)
+    }
+}
