@@ -25,7 +25,7 @@ use crate::pool::Pool;
 use crate::ring::{RingError, Routing};
 use crate::settings::Settings;
 use crate::ttl::Ttl;
-use crate::value::{CasUnique, IntoBytes, Stored, Value};
+use crate::value::{CasUnique, IntoBytes, StoreIf, Stored, Value};
 use crate::wire::{Answer, Command, Counting, Fetching, Item, Storing, Verb};
 
 /// A pool of memcached nodes.
@@ -152,11 +152,33 @@ impl Client {
         flags: u32,
         ttl: Ttl,
     ) -> Result<(), Error> {
-        let verb = storing(Mode::Set, value.into_bytes(), flags, ttl, None);
-        match stored(self.ask(key, verb).await?)? {
+        match self.store(key, value, flags, ttl, StoreIf::Always).await? {
             Stored::Stored => Ok(()),
             other => Err(odd(&format!("{other:?}"))),
         }
+    }
+
+    /// Stores a value with client flags, if a condition holds. The other stores of a whole value are this with flags 0;
+    /// whoever writes again what he read with [`Value::flags`] gives those.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub async fn store(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl IntoBytes,
+        flags: u32,
+        ttl: Ttl,
+        condition: StoreIf,
+    ) -> Result<Stored, Error> {
+        let (mode, cas) = match condition {
+            StoreIf::Always => (Mode::Set, None),
+            StoreIf::Absent => (Mode::Add, None),
+            StoreIf::Present => (Mode::Replace, None),
+            StoreIf::Unchanged(cas) => (Mode::Set, Some(cas.0)),
+        };
+        let verb = storing(mode, value.into_bytes(), flags, ttl, cas);
+        stored(self.ask(key, verb).await?)
     }
 
     /// Stores a value unless there is one.
@@ -169,8 +191,7 @@ impl Client {
         value: impl IntoBytes,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        let verb = storing(Mode::Add, value.into_bytes(), 0, ttl, None);
-        stored(self.ask(key, verb).await?)
+        self.store(key, value, 0, ttl, StoreIf::Absent).await
     }
 
     /// Stores a value if there is one already.
@@ -183,8 +204,7 @@ impl Client {
         value: impl IntoBytes,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        let verb = storing(Mode::Replace, value.into_bytes(), 0, ttl, None);
-        stored(self.ask(key, verb).await?)
+        self.store(key, value, 0, ttl, StoreIf::Present).await
     }
 
     /// Puts bytes behind the value that is there, whose time to live stays what it was.
@@ -223,7 +243,7 @@ impl Client {
         stored(self.ask(key, verb).await?)
     }
 
-    /// Stores a value if the item is still the one that was read, by [`Value::cas`].
+    /// Stores a value if the item is still the one that was read, by [`Value::cas`]; with client flags 0.
     ///
     /// # Errors
     /// As [`Self::set`].
@@ -234,15 +254,15 @@ impl Client {
         cas: CasUnique,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        let verb = storing(Mode::Set, value.into_bytes(), 0, ttl, Some(cas.0));
-        stored(self.ask(key, verb).await?)
+        let condition = StoreIf::Unchanged(cas);
+        self.store(key, value, 0, ttl, condition).await
     }
 
     /// Deletes an item; says whether there was one.
     ///
     /// # Errors
     /// See [`Error`]. The key of a delete that failed is remembered, and deleted before its node serves it again; other
-    /// programmes may read the old value until then.
+    /// programmes may read the old value until then. After [`Error::Busy`] it is not: nothing happened at all.
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
         done(self.ask(key, Verb::Delete { cas: None }).await?)
     }
@@ -434,7 +454,7 @@ pub(crate) fn storing(mode: Mode, value: Bytes, flags: u32, ttl: Ttl, cas: Optio
 fn found(answer: Answer) -> Result<Option<Value>, Error> {
     match answer {
         Answer::Missing => Ok(None),
-        Answer::Item(item) if item.is_placeholder() => Ok(None),
+        Answer::Item(item) if item.is_placeholder() || item.is_nothing() => Ok(None),
         Answer::Item(Item {
             value, flags, cas, ..
         }) => Ok(Some(Value {

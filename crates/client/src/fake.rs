@@ -82,7 +82,8 @@ impl Fake {
     }
 
     /// A client of the pool with settings of its own. The nodes speak meta commands in the clear: neither TLS, nor
-    /// credentials, nor [`Builder::classic`] go with them. Other nodes than the pool's refuse connections.
+    /// credentials, nor [`Builder::classic`] go with them. Other nodes than the pool's refuse connections. For a client
+    /// with a gutter, make a pool of all nodes, and say by [`Builder::nodes`] and [`Builder::gutter`] which are which.
     #[must_use]
     pub fn builder(&self) -> Builder {
         let nodes = self.nodes.iter().map(|node| node.spec().clone());

@@ -42,6 +42,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Beyond the verbs
+//!
+//! - Reading through: [`Client::fetch`], whose ways are in [`Fetch`]; writing through: [`Client::write_through`].
+//! - Sessions, with no update lost: [`SessionStore`]. Keys that are forgotten together: [`Client::namespace`]. A lock with
+//!   an owner: [`Client::lock`].
+//! - Values of the application's own types: `Client::json` and `Client::postcard`.
+//! - Nodes that come and go: [`Discovery`], followed by [`Builder::follow`].
+//! - Nodes that fail: [`Error`] says what a caller sees, [`Builder::gutter`] and [`Replicas`] what may stand in.
+//! - Metrics: [`Observer`]. Everything else is told to `tracing`: each request is a span, each change of a node's state
+//!   an event.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `tls` | `Tls`: TLS by rustls |
+//! | `etcd` | `Etcd`: nodes that are found in etcd |
+//! | `json`, `postcard` | `Typed`: values of types that serde knows |
+//! | `compression` | `Builder::compress_above`: large values as LZ4 blocks |
+//! | `fake` | `Fake`: a pool in memory, for tests |
+//! | `blocking` | `blocking::Client`, for programmes without async |
 
 #![cfg_attr(
     not(test),
@@ -92,11 +116,11 @@ pub use node::{Address, NodeError, NodeSpec};
 pub use observe::{CallOutcome, Observer};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use patterns::Typed;
-pub use patterns::{Fetch, FetchError, Lock, Namespace, Session, SessionStore};
+pub use patterns::{Fetch, FetchError, Lock, Namespace, Session, SessionStore, WriteError};
 pub use replicas::Replicas;
 pub use ring::{
     Distribution, DistributionError, HashError, KeyHash, KeyTag, KeyTagError, Preset, Ring,
     RingError, Routing,
 };
 pub use ttl::Ttl;
-pub use value::{CasUnique, IntoBytes, Stored, Value};
+pub use value::{CasUnique, IntoBytes, StoreIf, Stored, Value};

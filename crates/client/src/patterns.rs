@@ -18,3 +18,4 @@ pub use namespace::Namespace;
 pub use session::{Session, SessionStore};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use typed::Typed;
+pub use write_through::WriteError;

@@ -17,6 +17,19 @@ pub struct Value {
     pub cas: CasUnique,
 }
 
+/// When a value is to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreIf {
+    /// In any case.
+    Always,
+    /// If there is no item: `add`.
+    Absent,
+    /// If there is an item: `replace`.
+    Present,
+    /// If the item is still the one that was read, by [`Value::cas`]: `cas`.
+    Unchanged(CasUnique),
+}
+
 /// How a conditional store ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {

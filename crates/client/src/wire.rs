@@ -120,6 +120,14 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// Client flags of an item that says "there is nothing under this key": the letters NONE.
+    pub(crate) const NOTHING: u32 = 0x4e4f_4e45;
+
+    /// Whether it says that there is nothing, which was remembered so that nobody looks again.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.value.is_empty() && self.flags == Self::NOTHING
+    }
+
     /// Whether it only keeps the place of a value that somebody is loading.
     pub(crate) fn is_placeholder(&self) -> bool {
         self.value.is_empty() && self.flags == 0 && (self.won || self.is_won_already)

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder_client::FetchError;
 use tokio::task::JoinSet;
 
 use super::database::{Failure, PRODUCTS};
@@ -27,7 +26,7 @@ pub(crate) struct Outcome {
 }
 
 /// Lets all of them loose.
-pub(crate) async fn run(shop: &Arc<Shop>) -> Result<Outcome, FetchError<Failure>> {
+pub(crate) async fn run(shop: &Arc<Shop>) -> Result<Outcome, Failure> {
     let (before, begun) = (shop.database.queries(), Instant::now());
     let mut customers = JoinSet::new();
     for number in 0..CUSTOMERS {
@@ -42,7 +41,7 @@ pub(crate) async fn run(shop: &Arc<Shop>) -> Result<Outcome, FetchError<Failure>
     })
 }
 
-async fn customer(shop: Arc<Shop>, number: i64) -> Result<(), FetchError<Failure>> {
+async fn customer(shop: Arc<Shop>, number: i64) -> Result<(), Failure> {
     for read in 1..=READS_EACH {
         shop.product(popular()).await?;
         if read % READS_PER_WRITE == 0 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_client::{Client, Fetch, FetchError, Ttl};
+use larder_client::{Client, Fetch, FetchError, Ttl, WriteError};
 
 use super::database::{Database, Failure};
 
@@ -34,16 +34,14 @@ impl Shop {
     }
 
     /// Calls the product something else, first in the database.
-    pub(crate) async fn rename(&self, id: i64, name: &str) -> Result<(), FetchError<Failure>> {
+    pub(crate) async fn rename(&self, id: i64, name: &str) -> Result<(), WriteError<Failure>> {
         let write = || self.database.rename(id, name);
         let Some(cache) = &self.cache else {
-            return write()
-                .await
-                .map_err(|error| FetchError::Load(error.into()));
+            return write().await.map_err(WriteError::Write);
         };
         match cache.write_through(key(id), name, TTL, write).await {
             // The database has it. The client sees to it that nobody reads the old name out of the cache.
-            Err(FetchError::Cache(error)) => {
+            Err(WriteError::Cache(error)) => {
                 eprintln!("db_cache: {name} is not cached: {error}");
                 Ok(())
             }

@@ -36,6 +36,10 @@ pub enum BuildError {
     /// No server can know such a user: memcached reads the name up to the first blank.
     #[error("the user's name is empty or has a blank in it")]
     User,
+    /// There can be no TLS.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::conn::TlsError),
     /// The nodes cannot be found.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
@@ -82,9 +86,10 @@ impl Builder {
     /// Takes nodes and settings from a URL: `memcache://[user:password@]node,node…[?name=value&…]`.
     ///
     /// A node is what [`NodeSpec`] reads, a socket's path too (`memcache:///run/cache.sock`). The names are `dist` (a
-    /// distribution's name), `timeout_ms`, `connect_timeout_ms`, `conns` (connections to each node) and `classic` (alone:
-    /// [`Self::classic`]). Bytes of the user
-    /// and the password that mean something in a URL are written as `%` and two hexadecimal digits.
+    /// distribution's name), `timeout_ms`, `connect_timeout_ms`, `conns` (connections to each node), `classic` (alone:
+    /// [`Self::classic`]), and with the feature `tls` also `tls` (alone: nodes that the system trusts) and `tls_ca` (the
+    /// path of a PEM file: nodes whose certificates one in it has signed). Bytes of the user, the password and that path
+    /// that mean something in a URL are written as `%` and two hexadecimal digits.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -99,10 +104,11 @@ impl Builder {
         self
     }
 
-    /// How keys find their node. [`Distribution::Ketama`], the common ring, if it is not said.
+    /// How keys find their node: a [`Distribution`], or a [`Routing`] that says more. [`Distribution::Ketama`], the
+    /// common ring, if it is not said.
     #[must_use]
-    pub fn routing(mut self, routing: Routing) -> Self {
-        self.routing = Some(routing);
+    pub fn routing(mut self, routing: impl Into<Routing>) -> Self {
+        self.routing = Some(routing.into());
         self
     }
 
@@ -212,10 +218,6 @@ impl Builder {
         self.settings.patience.wait_first = first;
         self.settings.patience.wait_max = longest.max(first);
         self
-    }
-
-    pub(super) fn distribution(self, distribution: Distribution) -> Self {
-        self.routing(Routing::new(distribution))
     }
 
     /// The client. Nothing is connected yet.

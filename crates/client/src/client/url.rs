@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::builder::{BuildError, Builder};
+#[cfg(feature = "tls")]
+use crate::conn::Tls;
 use crate::node::NodeSpec;
+use crate::ring::Distribution;
 
 /// What a URL of ours begins with.
 const SCHEME: &str = "memcache://";
@@ -51,17 +54,34 @@ fn set(builder: Builder, parameter: &str) -> Result<Builder, BuildError> {
             })
     };
     Ok(match name {
-        "dist" => builder.distribution(value.parse()?),
+        "dist" => builder.routing(value.parse::<Distribution>()?),
         "timeout_ms" => builder.timeout(Duration::from_millis(number()?.into())),
         "connect_timeout_ms" => builder.connect_timeout(Duration::from_millis(number()?.into())),
         "classic" if value.is_empty() => builder.classic(),
+        "tls" if value.is_empty() => with_tls(builder, None)?,
+        "tls_ca" => with_tls(builder, Some(&decoded(value)?))?,
         "conns" => builder.conns_per_node(number()? as usize),
         _ => {
             return Err(wrong(&format!(
-                "`{name}` is not known: a URL takes dist, timeout_ms, connect_timeout_ms, conns and classic"
+                "`{name}` is not known: a URL takes dist, timeout_ms, connect_timeout_ms, conns, classic, tls and tls_ca"
             )));
         }
     })
+}
+
+/// TLS with nodes that this file's authority has signed, or else the system's.
+#[cfg(feature = "tls")]
+fn with_tls(builder: Builder, authority: Option<&str>) -> Result<Builder, BuildError> {
+    let tls = match authority {
+        Some(file) => Tls::signed_by(file)?,
+        None => Tls::system()?,
+    };
+    Ok(builder.tls(tls))
+}
+
+#[cfg(not(feature = "tls"))]
+fn with_tls(_: Builder, _: Option<&str>) -> Result<Builder, BuildError> {
+    Err(wrong("larder-client was built without its feature `tls`"))
 }
 
 /// Undoes `%` and two hexadecimal digits.

@@ -194,6 +194,9 @@ fn resolver(name_servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
 fn answered(settings: &Dns, error: &NetError) -> DiscoveryError {
     DiscoveryError::Answer {
         from: settings.to_string(),
-        problem: error.to_string(),
+        problem: match error.is_no_records_found() {
+            true => "there are none".to_owned(),
+            false => error.to_string(),
+        },
     }
 }

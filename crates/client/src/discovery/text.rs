@@ -42,6 +42,13 @@ impl FromStr for Discovery {
             "elasticache" => Self::ElastiCache(ElastiCache::new(rest.parse().map_err(wrong)?)),
             #[cfg(feature = "etcd")]
             "etcd" => Self::Etcd(etcd(rest).ok_or_else(|| unknown(text))?),
+            #[cfg(not(feature = "etcd"))]
+            "etcd" => {
+                return Err(DiscoveryError::Answer {
+                    from: text.to_owned(),
+                    problem: "larder-client was built without its feature `etcd`".to_owned(),
+                });
+            }
             "static" => {
                 let nodes = rest.split(',').map(str::parse);
                 let nodes: Result<Vec<NodeSpec>, _> = nodes.collect();

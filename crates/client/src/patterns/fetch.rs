@@ -25,9 +25,6 @@ use crate::ttl::Ttl;
 use crate::value::IntoBytes;
 use crate::wire::{Answer, Fetching, Item, Verb};
 
-/// Client flags of an item that says "there is nothing under this key": the letters NONE.
-const NOTHING: u32 = 0x4e4f_4e45;
-
 /// What a lock key begins with, on servers that have no better way.
 const LOCK_PREFIX: &[u8] = b"larder:load:";
 
@@ -202,7 +199,8 @@ impl Client {
 
     /// As [`Self::fetch`], for a loader that may find that there is nothing: [`Fetch::nothing_for`].
     ///
-    /// "Nothing" is stored as an empty value with client flags of its own.
+    /// "Nothing" is stored as an empty value with client flags of its own. [`Client::get`] takes it for what it says;
+    /// clients of other languages see the empty value.
     ///
     /// # Errors
     /// As [`Self::fetch`].
@@ -338,7 +336,7 @@ impl Client {
         });
         Ok(match self.ask(key, verb).await? {
             Answer::Item(item) => {
-                let is_ours = item.is_placeholder() || item.flags == NOTHING;
+                let is_ours = item.is_placeholder() || item.is_nothing();
                 if let Some(own) = flags
                     && !is_ours
                 {
@@ -384,7 +382,7 @@ impl Client {
     ) {
         let (value, flags, ttl) = match (loaded, how.nothing_kept(&claim)) {
             (Some(value), _) => (value.clone(), flags, how.kept(&claim)),
-            (None, Some(ttl)) => (Bytes::new(), NOTHING, ttl),
+            (None, Some(ttl)) => (Bytes::new(), Item::NOTHING, ttl),
             (None, None) => return self.give_up(key, claim).await,
         };
         let (mode, cas) = match &claim {
@@ -449,7 +447,7 @@ fn judge(item: Item, how: &Fetch, is_late: bool) -> Look {
             false => Look::Wait,
         };
     }
-    let found = (item.flags != NOTHING).then(|| item.value.clone());
+    let found = (!item.is_nothing()).then(|| item.value.clone());
     let stale_s = i64::try_from(how.stale_for.as_secs()).unwrap_or(i64::MAX);
     let left_s = i64::from(item.ttl_s.unwrap_or(-1));
     // Whoever won to renew it is gone: he had all the time that a load may take.
@@ -506,7 +504,7 @@ mod tests {
             (item("", 10), ("found", Some(Bytes::new()))),
             (
                 Item {
-                    flags: NOTHING,
+                    flags: Item::NOTHING,
                     ..item("", 10)
                 },
                 ("found", None),

@@ -12,11 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fetch::{Fetch, FetchError, judge_flags};
-use crate::client::{Client, stored, storing};
+use crate::client::Client;
 use crate::error::Error;
 use crate::ttl::Ttl;
-use crate::value::{CasUnique, Stored, Value};
-use larder_protocol::client::meta::Mode;
+use crate::value::{CasUnique, StoreIf, Stored, Value};
 
 /// Client flags of a value in postcard: the letters PC.
 #[cfg(feature = "postcard")]
@@ -135,7 +134,7 @@ impl Typed {
         value: &T,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        self.store(Mode::Add, key, value, ttl, None).await
+        self.store(key, value, ttl, StoreIf::Absent).await
     }
 
     /// As [`Client::replace`].
@@ -148,7 +147,7 @@ impl Typed {
         value: &T,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        self.store(Mode::Replace, key, value, ttl, None).await
+        self.store(key, value, ttl, StoreIf::Present).await
     }
 
     /// As [`Client::cas`].
@@ -162,20 +161,22 @@ impl Typed {
         cas: CasUnique,
         ttl: Ttl,
     ) -> Result<Stored, Error> {
-        self.store(Mode::Set, key, value, ttl, Some(cas.0)).await
+        self.store(key, value, ttl, StoreIf::Unchanged(cas)).await
     }
 
-    async fn store<T: Serialize + ?Sized>(
+    /// As [`Client::store`], with the client flags that say what the value is.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub async fn store<T: Serialize + ?Sized>(
         &self,
-        mode: Mode,
         key: impl AsRef<[u8]>,
         value: &T,
         ttl: Ttl,
-        cas: Option<u64>,
+        condition: StoreIf,
     ) -> Result<Stored, Error> {
         let (data, flags) = self.codec.encode(value)?;
-        let verb = storing(mode, data, flags, ttl, cas);
-        stored(self.client.ask(key, verb).await?)
+        self.client.store(key, data, flags, ttl, condition).await
     }
 
     /// As [`Client::fetch`]. What is in the cache and cannot be read is treated as a cache that cannot be asked: the

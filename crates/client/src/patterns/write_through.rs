@@ -1,16 +1,30 @@
 //! Writing through the cache: the database first, then the cache, and no old value left when either is in doubt.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use larder_protocol::client::check_key;
 
-use super::fetch::FetchError;
+use thiserror::Error;
+
 use crate::client::Client;
 use crate::error::Error;
 use crate::ttl::Ttl;
 use crate::value::IntoBytes;
+
+/// Why [`Client::write_through`] did not do all of it.
+#[derive(Debug, Error)]
+pub enum WriteError<E> {
+    /// The key cannot be used, so that nothing was written.
+    #[error(transparent)]
+    Key(Error),
+    /// The writer failed. Whatever it did, the cache's value is deleted before it is read again.
+    #[error("the value could not be written: {0}")]
+    Write(E),
+    /// The value is written, and not cached: what was cached before is deleted before it is read again.
+    #[error("the value is written and not cached: {0}")]
+    Cache(Error),
+}
 
 /// Puts the key in doubt unless both writes went well: also when the caller is dropped between them.
 struct UntilWritten<'a> {
@@ -35,20 +49,20 @@ impl Client {
     /// cache in another order than the database; where that can be, write and then [`Client::delete`].
     ///
     /// # Errors
-    /// [`FetchError::Load`]: the database's error. [`FetchError::Cache`]: the value is written, and not cached.
+    /// See [`WriteError`].
     pub async fn write_through<E, W>(
         &self,
         key: impl AsRef<[u8]>,
         value: impl IntoBytes,
         ttl: Ttl,
         write: impl FnOnce() -> W,
-    ) -> Result<(), FetchError<E>>
+    ) -> Result<(), WriteError<E>>
     where
         W: Future<Output = Result<(), E>>,
     {
         let key = Bytes::copy_from_slice(key.as_ref());
         check_key(&key).map_err(|fault| {
-            FetchError::Cache(Error::BadKey {
+            WriteError::Key(Error::BadKey {
                 key: key.to_vec(),
                 fault,
             })
@@ -58,12 +72,10 @@ impl Client {
             key: key.clone(),
             is_written: false,
         };
-        write()
-            .await
-            .map_err(|error| FetchError::Load(Arc::new(error)))?;
+        write().await.map_err(WriteError::Write)?;
         self.set(&key, value, ttl)
             .await
-            .map_err(FetchError::Cache)?;
+            .map_err(WriteError::Cache)?;
         guard.is_written = true;
         Ok(())
     }

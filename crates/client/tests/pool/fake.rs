@@ -161,6 +161,26 @@ async fn faults_are_what_they_are_in_production() {
     }
 }
 
+#[tokio::test]
+async fn a_gutter_among_its_nodes() {
+    let fake = Fake::new(["a", "g"].map(|node| node.parse().expect("a node")));
+    let [node, gutter] = ["a", "g"].map(|node| node.parse::<NodeSpec>().expect("a node"));
+    let builder = fake.builder().nodes([node]);
+    let client = builder.gutter([gutter], Duration::from_secs(30)).build();
+    let client = client.expect("a client");
+    served(&client, Some("v1")).await;
+    fake.hurt("a:11211", FakeFault::Refuses);
+    assert_eq!(served(&client, None).await, None, "the gutter has nothing");
+    served(&client, Some("v2")).await;
+    assert_eq!(served(&client, None).await, Some("v2".into()));
+    fake.advance(Duration::from_secs(31));
+    assert_eq!(
+        served(&client, None).await,
+        None,
+        "it keeps nothing for long"
+    );
+}
+
 /// Sets "k" if there is a value, and gets it, both as often as it takes.
 async fn served(client: &Client, value: Option<&str>) -> Option<bytes::Bytes> {
     let served = async {

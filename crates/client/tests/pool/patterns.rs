@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use larder_client::{Client, Error, Fetch, FetchError, Observer, SessionStore, Stored, Ttl};
+use larder_client::{
+    Client, Error, Fetch, FetchError, Observer, SessionStore, Stored, Ttl, WriteError,
+};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
@@ -90,6 +92,7 @@ async fn nothing_is_remembered_if_it_is_said_so() {
             assert_eq!(found.expect("loaded"), None);
         }
         assert_eq!(loads.count(), 3);
+        assert_eq!(client.get("k").await, Ok(None), "not an empty value");
     }
 }
 
@@ -219,7 +222,10 @@ async fn written_through_or_not_there_at_all() {
         assert_eq!(found.data, "one");
         let bad = || async { Err("lost the database") };
         let error = client.write_through("k", "two", Ttl::Never, bad).await;
-        assert!(matches!(error, Err(FetchError::Load(_))));
+        let error = error.expect_err("the writer's");
+        assert!(matches!(error, WriteError::Write("lost the database")));
+        let said = "the value could not be written: lost the database";
+        assert_eq!(error.to_string(), said);
         assert_eq!(trusted(&client, "k").await, None, "it may be old");
         client.set("k", "one", Ttl::Never).await.expect("set");
         let never = || pending::<Result<(), &str>>();

@@ -118,6 +118,32 @@ async fn a_password_within_tls() {
     }
 }
 
+#[tokio::test]
+async fn by_a_url() {
+    let files = Files::new();
+    let users = secret(files.folder.path(), "users", "ada:love:lace\n");
+    let server = files.start(Kind::Larderd, "", &["-Y", users.to_str().expect("a path")]);
+    let url = |authority: &str| {
+        let authority = files.path(authority).display().to_string();
+        let authority = authority.replace('/', "%2f");
+        format!(
+            "memcache://ada:love:lace@{}?tls_ca={authority}",
+            server.node()
+        )
+    };
+    let patient = |builder: Builder| builder.timeout(PATIENCE).connect_timeout(PATIENCE);
+    let builder = Client::builder().url(&url("ca.pem")).expect("a URL");
+    round_trip_of(patient(builder)).await.expect("trusted");
+    let system = format!("memcache://ada:love:lace@{}?tls", server.node());
+    let builder = Client::builder().url(&system).expect("a URL");
+    let error = round_trip_of(patient(builder))
+        .await
+        .expect_err("not known");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    let error = Client::connect(&url("no.pem")).expect_err("no file");
+    assert!(error.to_string().contains("no.pem"), "{error}");
+}
+
 #[test]
 fn files_that_are_none() {
     let files = Files::new();

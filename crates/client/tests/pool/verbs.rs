@@ -1,6 +1,6 @@
 //! Every verb, on both servers: what they say is what they do.
 
-use larder_client::{Builder, Client, Error, Stored, Ttl};
+use larder_client::{Builder, Client, Error, StoreIf, Stored, Ttl};
 
 use crate::server::{BOTH, Kind, PATIENCE, Server};
 
@@ -95,6 +95,20 @@ pub(crate) async fn one_key_of(client: &Client) -> Result<(), Error> {
         client.cas("b", "4", before.cas, Ttl::Never).await?,
         Stored::NotFound
     );
+    let flags_of = async |key: &str| client.get(key).await.map(|v| v.expect("stored").flags);
+    let cas = client.get("a").await?.expect("stored").cas;
+    for (condition, flags, expected) in [
+        (StoreIf::Absent, 1, Stored::NotStored),
+        (StoreIf::Present, 2, Stored::Stored),
+        (StoreIf::Unchanged(cas), 3, Stored::Exists),
+        (StoreIf::Always, 4, Stored::Stored),
+    ] {
+        let stored = client.store("a", "3", flags, Ttl::Never, condition).await?;
+        assert_eq!(stored, expected, "{condition:?}");
+        if stored.is_stored() {
+            assert_eq!(flags_of("a").await?, flags);
+        }
+    }
     assert_eq!(client.incr("a", 4).await?, Some(7));
     assert_eq!(client.decr("a", 9).await?, Some(0));
     assert_eq!(client.incr("b", 1).await?, None);
