@@ -13,6 +13,7 @@ const PASSWORD_VARIABLE: &str = "LARDER_PASSWORD";
 
 /// A user, and TLS.
 #[derive(Args)]
+#[command(next_help_heading = "Who asks, and whom")]
 pub(crate) struct AccessArgs {
     /// The user that the nodes know us by. The password is taken from the variable LARDER_PASSWORD of the environment,
     /// unless there is --password-file.

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use larder_client::{Stored, Ttl};
+use larder_client::{StoreIf, Stored, Ttl};
 
 use std::ffi::OsString;
 
@@ -47,7 +47,7 @@ pub(crate) struct SetArgs {
     ttl: Ttl,
 
     /// The client flags. Clients of other languages keep in them what kind of value it is; 0 are bytes.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with_all = ["add", "replace"])]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     flags: u32,
 
     /// Only if there is no such item.
@@ -115,14 +115,12 @@ pub(crate) async fn set(args: &SetArgs) -> Result<()> {
     };
     let client = args.key.pool.client().await?;
     let (key, ttl) = (args.key.key(), args.ttl);
-    let stored = match (args.add, args.replace) {
-        (true, _) => client.add(key, value, ttl).await?,
-        (_, true) => client.replace(key, value, ttl).await?,
-        _ => {
-            let stored = client.set_with_flags(key, value, args.flags, ttl).await;
-            stored.map(|()| Stored::Stored)?
-        }
+    let condition = match (args.add, args.replace) {
+        (true, _) => StoreIf::Absent,
+        (_, true) => StoreIf::Present,
+        _ => StoreIf::Always,
     };
+    let stored = client.store(key, value, args.flags, ttl, condition).await?;
     match stored {
         Stored::Stored => Ok(()),
         _ if args.add => bail!("there is an item {} already", key.escape_ascii()),

@@ -13,6 +13,7 @@ use crate::time;
 
 /// Which nodes, and where keys live on them.
 #[derive(Args)]
+#[command(next_help_heading = "The pool")]
 pub(crate) struct PoolArgs {
     #[command(flatten)]
     source: SourceArgs,
@@ -51,7 +52,7 @@ pub(crate) struct AskedPoolArgs {
     pool: PoolArgs,
 
     /// The longest that one node is waited for.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration, help_heading = "The pool")]
     timeout: Duration,
 
     #[command(flatten)]

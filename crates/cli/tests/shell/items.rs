@@ -14,7 +14,7 @@ fn an_item_from_its_birth_to_its_end() {
     assert_eq!(pool.done("touch", &["greeting", "never"]), b"");
     let said = pool.refused("set", &["greeting", "x", "--add"]);
     assert_eq!(said, "larder: there is an item greeting already\n");
-    pool.done("set", &["greeting", "hi", "--replace"]);
+    pool.done("set", &["greeting", "hi", "--replace", "--flags=9"]);
     assert_eq!(pool.done("get", &["greeting"]), b"hi");
     pool.done("delete", &["greeting"]);
     for (command, args) in [
