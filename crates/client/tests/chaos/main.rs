@@ -27,6 +27,8 @@ use server::{BOTH, Kind, PATIENCE, Server};
 const CALM: Duration = Duration::from_millis(500);
 const FAULT: Duration = Duration::from_secs(3);
 const NODES: usize = 4;
+/// How long what is stored in the gutter lives: longer than any fault here, so that only its being deleted helps.
+const GUTTER_TTL: Duration = Duration::from_secs(30);
 
 /// What happens to one node of four.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,13 +41,24 @@ enum Fault {
     Flapping,
 }
 
-const FAULTS: [(Fault, &str); 6] = [
-    (Fault::Killed, "killed (-9), restarted empty"),
-    (Fault::Paused, "stopped (SIGSTOP), resumed"),
-    (Fault::LinkDown, "link down: connections reset, refused"),
-    (Fault::BlackHole, "black hole: nothing comes through"),
-    (Fault::SlowLink, "slow link: 100 ms each way"),
-    (Fault::Flapping, "flapping: killed and restarted 6 times"),
+/// Each fault, and whether a gutter stands in.
+const FAULTS: [(Fault, bool, &str); 8] = [
+    (Fault::Killed, false, "killed (-9), restarted empty"),
+    (Fault::Paused, false, "stopped (SIGSTOP), resumed"),
+    (
+        Fault::LinkDown,
+        false,
+        "link down: connections reset, refused",
+    ),
+    (Fault::BlackHole, false, "black hole: nothing comes through"),
+    (Fault::SlowLink, false, "slow link: 100 ms each way"),
+    (
+        Fault::Flapping,
+        false,
+        "flapping: killed and restarted 6 times",
+    ),
+    (Fault::Paused, true, "stopped, with a gutter of one node"),
+    (Fault::Flapping, true, "flapping, with a gutter of one node"),
 ];
 
 /// The state of the node that the fault is for.
@@ -62,7 +75,7 @@ impl Observer for Hurt {
     }
 }
 
-/// Four nodes, the first of them behind a link that can be broken.
+/// Four nodes, the first of them behind a link that can be broken; and one for the gutter, if there is one.
 struct Stage {
     servers: Vec<Server>,
     link: Proxy,
@@ -71,15 +84,20 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(kind: Kind) -> Self {
-        let servers: Vec<Server> = (0..NODES)
+    async fn new(kind: Kind, has_gutter: bool) -> Self {
+        let servers: Vec<Server> = (0..NODES + usize::from(has_gutter))
             .map(|_| Server::start(kind, &["-t", "1"]))
             .collect();
         let link = Proxy::start(servers[0].port).await;
         let hurt: NodeSpec = format!("127.0.0.1:{}", link.port).parse().expect("a node");
         let (sender, state) = watch::channel(NodeState::Up);
-        let others = servers[1..].iter().map(Server::node);
-        let client = Client::builder()
+        let others = servers[1..NODES].iter().map(Server::node);
+        let builder = Client::builder();
+        let builder = match &servers[NODES..] {
+            [] => builder,
+            gutter => builder.gutter(gutter.iter().map(Server::node), GUTTER_TTL),
+        };
+        let client = builder
             .nodes([hurt.clone()].into_iter().chain(others))
             .observer(Arc::new(Hurt {
                 node: hurt.to_string(),
@@ -132,8 +150,8 @@ struct Row {
     recovered_after: Duration,
 }
 
-async fn play(kind: Kind, fault: Fault, what: &'static str) -> Row {
-    let mut stage = Stage::new(kind).await;
+async fn play(kind: Kind, fault: Fault, has_gutter: bool, what: &'static str) -> Row {
+    let mut stage = Stage::new(kind, has_gutter).await;
     let load = Load::start(&stage.client);
     let works = timeout(PATIENCE, load.until_all_well()).await;
     works.expect("all nodes are there");
@@ -164,7 +182,7 @@ async fn play(kind: Kind, fault: Fault, what: &'static str) -> Row {
 async fn one_node_of_four_fails() {
     for kind in BOTH {
         let plays: Vec<_> = FAULTS
-            .map(|(fault, what)| tokio::spawn(play(kind, fault, what)))
+            .map(|(fault, has_gutter, what)| tokio::spawn(play(kind, fault, has_gutter, what)))
             .into();
         println!(
             "| one node of four, {kind:?} | calls that failed meanwhile | all keys served again after |"
