@@ -15,6 +15,9 @@ pub(crate) const SMALL_READ: usize = 256;
 /// `-o output_max` says otherwise. One reply more of up to [`BORROW_COPY_MAX`] may lie on top.
 pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
 
+/// The least that `-o output_max` may be: replies of fewer bytes are always gone on with, and nobody looks further.
+pub(crate) const OUTPUT_MIN: usize = 4 * 1024;
+
 /// Bytes of one get's keys that are looked for in one turn; then others have theirs.
 pub(crate) const KEY_BYTES_PER_TURN: usize = 8 * 1024;
 

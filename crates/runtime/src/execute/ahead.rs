@@ -75,8 +75,7 @@ impl Turn<'_> {
                 }
             };
             used += of_line;
-            let goes_on = matches!(session.state, State::Line)
-                && out.len() < self.config.client_limits.output_max;
+            let goes_on = matches!(session.state, State::Line) && !self.has_enough(out);
             if pause.is_some() || !goes_on {
                 return (used, pause);
             }

@@ -139,7 +139,7 @@ impl Turn<'_> {
                 }
             }
             at = next;
-            if out.len() >= self.config.client_limits.output_max || at >= KEY_BYTES_PER_TURN {
+            if self.has_enough(out) || at >= KEY_BYTES_PER_TURN {
                 next_state = State::Keys(Keys {
                     left: keys.left - at,
                     ..keys

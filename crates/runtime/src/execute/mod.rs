@@ -38,6 +38,7 @@ use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
 use crate::daemon::Daemon;
+use crate::limits::OUTPUT_MIN;
 use crate::shared::{Shared, WorkerCounters};
 use crate::snapshot::Counter;
 use crate::watch::Journal;
@@ -89,7 +90,7 @@ impl<'a> Turn<'a> {
         let mut at = 0;
         let mut commands_left = self.config.requests_per_turn;
         loop {
-            if out.len() >= self.config.client_limits.output_max {
+            if self.has_enough(out) {
                 return (at, Pause::Output);
             }
             let rest = &input[at..];
@@ -100,11 +101,7 @@ impl<'a> Turn<'a> {
                     Wire::Binary => self.frame(session, rest, out, &mut commands_left),
                     _ => self.at_the_door(session, rest, out),
                 },
-                _ => {
-                    let step = self.go_on(session, rest, out);
-                    session.note_block(step.0, self.now);
-                    step
-                }
+                _ => self.go_on(session, rest, out),
             };
             at += used;
             if let Some(pause) = pause {
@@ -113,8 +110,33 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Goes on with what the session is in the middle of.
+    /// Whether so many replies wait to be sent that whatever brings more waits, too.
+    #[inline(always)]
+    fn has_enough(&self, out: &[u8]) -> bool {
+        out.len() >= OUTPUT_MIN && self.is_at_the_most(out)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_at_the_most(&self, out: &[u8]) -> bool {
+        out.len() >= self.config.client_limits.output_max
+    }
+
+    /// Goes on with what the session is in the middle of, and takes note of how far that is.
+    #[inline(never)]
     fn go_on(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> (usize, Option<Pause>) {
+        let step = self.step(session, input, out);
+        session.note_block(step.0, self.now);
+        step
+    }
+
+    /// One step of [`Self::go_on`].
+    fn step(
         &self,
         session: &mut Session,
         input: &[u8],

@@ -29,7 +29,7 @@ pub(super) fn used(len: usize, done: Result<(), Pause>) -> Used {
 
 impl Turn<'_> {
     /// Decodes the line at the front of the input and carries it out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn line(
         &self,
         session: &mut Session,
