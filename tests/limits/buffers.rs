@@ -62,3 +62,28 @@ fn replies_are_kept_as_far_as_they_may_be() {
         );
     }
 }
+
+/// What has come of a value waits for the rest in a buffer of the connection's, and so do the flags of an `ms`.
+#[test]
+fn what_has_come_of_a_value_is_counted() {
+    let server = Server::larderd(&["-t", "1"]);
+    let mut looker = server.connect();
+    let flags = format!("T60 {}", "O".repeat(30));
+    for (line, least) in [
+        ("set key 0 0 9000\r\n".to_owned(), 5_000),
+        (format!("ms key 9000 {flags}\r\n"), 5_030),
+    ] {
+        let mut conn = server.connect();
+        conn.send(line.as_bytes());
+        conn.send(&[b'v'; 5_000]);
+        wait_until(LIMIT, "the value's beginning to be counted", || {
+            looker.stat_of("larder", "conn_buffer_bytes") >= least
+        });
+        conn.send(&[b'v'; 4_000]);
+        conn.send(b"\r\n");
+        conn.line();
+        wait_until(LIMIT, "nothing to be counted", || {
+            looker.stat_of("larder", "conn_buffer_bytes") == 0
+        });
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::chunk::ChunkId;
 use crate::item::{BINARY_KEY, Item, RelTime};
+use crate::limits::BORROW_COPY_MAX;
 use crate::shard::Shard;
 
 /// A value that was found, shown to whoever asked for it.
@@ -12,7 +13,7 @@ pub struct Found<'a> {
     pieces: Option<(&'a Shard, Place)>,
 }
 
-/// Names a chunked item for the moment, see [`Shard::pin`].
+/// Names a chunked item until the shard is changed, see [`Shard::pin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub(crate) ChunkId);
 
@@ -57,11 +58,14 @@ impl<'a> Found<'a> {
     pub fn value_len(&self) -> u32 {
         self.item.value_len()
     }
-    /// Where the item is, for [`Shard::pin`]; none for a value that lies in one piece.
-    pub fn place(&self) -> Option<Place> {
-        self.pieces.map(|(_, place)| place)
+    /// Where the item is, for [`Shard::pin`], if its value is too large to be copied within one borrow: above
+    /// [`BORROW_COPY_MAX`].
+    #[inline]
+    pub fn large(&self) -> Option<Place> {
+        let (_, place) = self.pieces?;
+        (self.value_len() as usize > BORROW_COPY_MAX).then_some(place)
     }
-    /// Copies the whole value behind `out`. For values above [`crate::BORROW_COPY_MAX`] use [`Shard::pin`].
+    /// Copies the whole value behind `out`. Not for one that is [`Self::large`].
     #[inline]
     pub fn copy_value(&self, out: &mut Vec<u8>) {
         match self.pieces {

@@ -90,13 +90,13 @@ impl Pin {
 pub struct Revoked;
 
 impl Shard {
-    /// Pins a chunked item, to be read by [`Self::read`] while the shard goes on. `None` if it is no longer
-    /// there.
-    pub fn pin(&mut self, place: Place, now: RelTime) -> Option<Pin> {
+    /// Pins a chunked item, to be read by [`Self::read`] while the shard goes on. It was found just now: the shard has not
+    /// been changed since, or the place is another's.
+    pub fn pin(&mut self, place: Place, now: RelTime) -> Pin {
         let item = Item::new(self.slab.pages.chunk(place.0));
         let remaining = item.value_len();
         let chain = item.chain();
-        let entry = self.chains.get_mut(chain)?;
+        let entry = &mut self.chains[chain];
         entry.pins += 1;
         let piece = entry.first;
         ItemMut(self.slab.pages.chunk_mut(place.0)).set_pinned(true);
@@ -110,13 +110,13 @@ impl Shard {
             epoch,
             moved: now,
         });
-        Some(Pin {
+        Pin {
             number,
             generation,
             piece,
             at: self.begin_of(piece),
             remaining,
-        })
+        }
     }
 
     /// Copies the next slice, at most `max` bytes, behind `out`.

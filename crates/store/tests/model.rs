@@ -571,13 +571,11 @@ impl Run {
         let Some(Err(place)) = self.shard.get::<0>(hash, Hint::NONE, &key, self.now) else {
             return;
         };
-        if let Some(pin) = self.shard.pin(place, self.now) {
-            self.readers.push(Reader {
-                pin,
-                expected,
-                got: Vec::new(),
-            });
-        }
+        self.readers.push(Reader {
+            pin: self.shard.pin(place, self.now),
+            expected,
+            got: Vec::new(),
+        });
     }
 
     fn go_on_reading(&mut self) {

@@ -67,24 +67,13 @@ pub enum Command<'a> {
     Stat(StatsCommand),
     /// `quit`: answer, deliver and close.
     Quit,
-    /// `sasl list mechs`; [`Self::without_sasl`] goes first.
+    /// `sasl list mechs`; [`Refused::without_sasl`] where there is no SASL.
     SaslListMechs,
-    /// `sasl auth`, `sasl step`; [`Self::without_sasl`] and [`Sasl::refused`] go first. The data follow the head.
+    /// `sasl auth`, `sasl step`; [`Refused::without_sasl`] where there is no SASL, else [`Sasl::refused`] goes first. The
+    /// data follow the head.
     Sasl(Sasl<'a>),
     /// A frame that is answered with an error and does nothing else.
     Refused(Refused),
-}
-
-impl Command<'_> {
-    /// How a SASL command is refused without `-S`; `None` for all others.
-    pub fn without_sasl(&self) -> Option<Refused> {
-        let data_len = match self {
-            Self::SaslListMechs => 0,
-            Self::Sasl(sasl) => sasl.data_len,
-            _ => return None,
-        };
-        Some(Refused::dropping(ReplyStatus::UnknownCommand, data_len))
-    }
 }
 
 /// A fetch of one item.
@@ -179,6 +168,11 @@ pub struct Refused {
 impl Refused {
     /// Extras and key are longer than the body that they are part of.
     pub(super) const CONTRADICTION: Self = Self::closing(ReplyStatus::UnknownCommand);
+
+    /// How a SASL command is refused without `-S`, of which so many bytes of data are on their way.
+    pub const fn without_sasl(data_len: u32) -> Self {
+        Self::dropping(ReplyStatus::UnknownCommand, data_len)
+    }
 
     /// A refusal after which the stream cannot be trusted.
     pub(super) const fn closing(status: ReplyStatus) -> Self {

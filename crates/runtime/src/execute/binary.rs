@@ -8,7 +8,6 @@ use larder_protocol::binary::{
 use larder_protocol::text::{GetVerb, StoreVerb};
 use larder_store::{ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place, StoreRequest};
 
-use super::get::sending;
 use super::session::{After, Filling, Reply, State, Teller, Wire};
 use super::text::{Used, used};
 use super::value::store_verb;
@@ -40,7 +39,19 @@ impl Turn<'_> {
             reply::error(out, request.echo, refused.status);
             return (head_len, Some(Pause::Close(CloseReason::Unauthenticated)));
         }
-        let Request { echo, command } = request;
+        self.carry_out(session, request, head_len, input, out)
+    }
+
+    /// Carries out a frame whose head has so many bytes at the front of the input.
+    #[inline(always)]
+    fn carry_out(
+        &self,
+        session: &mut Session,
+        Request { echo, command }: Request<'_>,
+        head_len: usize,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Used {
         let done = match command {
             Command::Get(get) => self.get_frame(session, echo, &get, out),
             Command::Store(store) => {
@@ -53,7 +64,43 @@ impl Turn<'_> {
             Command::Sasl(sasl) if session.offers_sasl() => {
                 return self.sasl(session, echo, &sasl, head_len, input, out);
             }
-            other => self.other_frame(session, echo, other, out),
+            Command::SaslListMechs if session.offers_sasl() => {
+                reply::body(out, echo, ReplyStatus::Success, binary::PLAIN);
+                Ok(())
+            }
+            Command::Sasl(sasl) => {
+                let refused = Refused::without_sasl(sasl.data_len);
+                refuse(session, echo, refused, out)
+            }
+            Command::SaslListMechs => refuse(session, echo, Refused::without_sasl(0), out),
+            Command::Touch { key, exptime } => self.touch_frame(echo, key, exptime, out),
+            Command::Arith(arith) => self.arith_frame(echo, &arith, out),
+            Command::Delete { key, cas } => self.delete_frame(echo, key, cas, out),
+            Command::Flush { exptime } => {
+                match self.flush(self.clock.unsigned_exptime(exptime, self.now)) {
+                    true => reply::done(out, echo, 0),
+                    false => reply::error(out, echo, ReplyStatus::AuthError),
+                }
+                Ok(())
+            }
+            Command::Noop => {
+                reply::done(out, echo, 0);
+                Ok(())
+            }
+            Command::Version => {
+                let version = self.daemon.version().as_bytes();
+                reply::body(out, echo, ReplyStatus::Success, version);
+                Ok(())
+            }
+            Command::Stat(stats) => {
+                self.binary_stats(session, echo, stats, out);
+                Ok(())
+            }
+            Command::Quit => {
+                reply::done(out, echo, 0);
+                Err(Pause::Close(CloseReason::Normal))
+            }
+            Command::Refused(refused) => refuse(session, echo, refused, out),
         };
         used(head_len, done)
     }
@@ -103,9 +150,7 @@ impl Turn<'_> {
             None => reply::get_miss(out, echo, key),
             Some(None) => {}
             Some(Some(large)) => {
-                if let Some(pin) = lent.shard.pin(large, self.now) {
-                    session.state = sending((shard, pin), After::Frame);
-                }
+                self.send_large(session, shard, &mut lent, large, After::Frame);
             }
         }
         Ok(())
@@ -156,58 +201,39 @@ impl Turn<'_> {
         Ok(0)
     }
 
-    /// Everything but fetches and stores.
-    fn other_frame(
+    #[inline(never)]
+    fn touch_frame(
         &self,
-        session: &mut Session,
         echo: Echo,
-        command: Command<'_>,
+        key: &[u8],
+        exptime: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Pause> {
-        match command {
-            Command::Get(_) | Command::Store(_) => {}
-            Command::Touch { key, exptime } => {
-                let exptime = self.clock.unsigned_exptime(exptime, self.now);
-                match self.touch_only(key, exptime)? {
-                    Some((flags, cas)) => reply::touched(out, echo, flags, cas),
-                    None => reply::error(out, echo, ReplyStatus::NotFound),
-                }
-            }
-            Command::Arith(arith) => self.arith_frame(echo, &arith, out)?,
-            Command::Delete { key, cas } => match self.remove(key, cas, None)? {
-                Deleted::Deleted => reply::done(out, echo, 0),
-                Deleted::NotFound => reply::error(out, echo, ReplyStatus::NotFound),
-                Deleted::Exists => reply::error(out, echo, ReplyStatus::Exists),
-            },
-            Command::Flush { exptime } => {
-                match self.flush(self.clock.unsigned_exptime(exptime, self.now)) {
-                    true => reply::done(out, echo, 0),
-                    false => reply::error(out, echo, ReplyStatus::AuthError),
-                }
-            }
-            Command::Noop => reply::done(out, echo, 0),
-            Command::Version => {
-                let version = self.daemon.version().as_bytes();
-                reply::body(out, echo, ReplyStatus::Success, version);
-            }
-            Command::Stat(stats) => self.binary_stats(session, echo, stats, out),
-            Command::Quit => {
-                reply::done(out, echo, 0);
-                return Err(Pause::Close(CloseReason::Normal));
-            }
-            Command::SaslListMechs if session.offers_sasl() => {
-                reply::body(out, echo, ReplyStatus::Success, binary::PLAIN);
-            }
-            Command::SaslListMechs | Command::Sasl(_) => {
-                if let Some(refused) = command.without_sasl() {
-                    return refuse(session, echo, refused, out);
-                }
-            }
-            Command::Refused(refused) => return refuse(session, echo, refused, out),
+        let exptime = self.clock.unsigned_exptime(exptime, self.now);
+        match self.touch_only(key, exptime)? {
+            Some((flags, cas)) => reply::touched(out, echo, flags, cas),
+            None => reply::error(out, echo, ReplyStatus::NotFound),
         }
         Ok(())
     }
 
+    #[inline(never)]
+    fn delete_frame(
+        &self,
+        echo: Echo,
+        key: &[u8],
+        cas: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        match self.remove(key, cas, None)? {
+            Deleted::Deleted => reply::done(out, echo, 0),
+            Deleted::NotFound => reply::error(out, echo, ReplyStatus::NotFound),
+            Deleted::Exists => reply::error(out, echo, ReplyStatus::Exists),
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
     fn arith_frame(&self, echo: Echo, arith: &Arith<'_>, out: &mut Vec<u8>) -> Result<(), Pause> {
         let create = arith.create.map(|create| Create {
             initial: create.initial,
@@ -266,9 +292,9 @@ pub(super) fn refuse(
 fn answer(echo: Echo, key: Option<&[u8]>, found: Found<'_>, out: &mut Vec<u8>) -> Option<Place> {
     let len = found.value_len();
     reply::value_header(out, echo, found.flags(), key, len, found.cas());
-    if len as usize > BORROW_COPY_MAX {
-        return found.place();
+    let large = found.large();
+    if large.is_none() {
+        found.copy_value(out);
     }
-    found.copy_value(out);
-    None
+    large
 }

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use larder_protocol::text::{GetVerb, next_key, reply};
-use larder_store::{BORROW_COPY_MAX, Found, KeyHash, Pin, Place, RelTime, Shard};
+use larder_store::{Found, KeyHash, Pin, Place, RelTime, Shard};
 
 use super::session::{After, Keys, Sending, State};
 use super::text::Used;
 use super::{Pause, Session, Spot, Turn};
 use crate::limits::KEY_BYTES_PER_TURN;
-use crate::shared::PrefixCounts;
+use crate::shared::{Lent, PrefixCounts};
 use crate::snapshot::Counter;
 
 /// What came of looking for one key of a get.
@@ -183,14 +183,7 @@ impl Turn<'_> {
                 None => None,
             }
         };
-        match answered {
-            None => Fetched::Miss,
-            Some(None) => Fetched::Hit,
-            Some(Some(large)) => match lent.shard.pin(large, self.now) {
-                Some(pin) => Fetched::Large(Box::new((shard, pin))),
-                None => Fetched::Hit,
-            },
-        }
+        self.fetched(shard, &mut lent, answered)
     }
 
     /// [`Self::fetch`] while somebody observes. It has nothing of the other inlined, or the compiler would inline less of
@@ -222,14 +215,33 @@ impl Turn<'_> {
             ..PrefixCounts::default()
         };
         self.count_detail(key, counts);
+        self.fetched(shard, &mut lent, answered)
+    }
+
+    /// What came of a look-up that was answered so; what is large is pinned.
+    #[inline(always)]
+    fn fetched(&self, shard: usize, lent: &mut Lent, answered: Option<Option<Place>>) -> Fetched {
         match answered {
             None => Fetched::Miss,
             Some(None) => Fetched::Hit,
-            Some(Some(large)) => match lent.shard.pin(large, self.now) {
-                Some(pin) => Fetched::Large(Box::new((shard, pin))),
-                None => Fetched::Hit,
-            },
+            Some(Some(large)) => {
+                let pin = lent.shard.pin(large, self.now);
+                Fetched::Large(Box::new((shard, pin)))
+            }
         }
+    }
+
+    /// Goes on with a large value, of which what comes before it is written.
+    #[cold]
+    pub(super) fn send_large(
+        &self,
+        session: &mut Session,
+        shard: usize,
+        lent: &mut Lent,
+        large: Place,
+        then: After,
+    ) {
+        session.state = sending((shard, lent.shard.pin(large, self.now)), then);
     }
 
     #[cold]
@@ -279,12 +291,12 @@ impl Turn<'_> {
             len,
             verb.wants_cas().then(|| found.cas()),
         );
-        if len as usize > BORROW_COPY_MAX {
-            return found.place();
+        let large = found.large();
+        if large.is_none() {
+            found.copy_value(out);
+            out.extend_from_slice(reply::CRLF);
         }
-        found.copy_value(out);
-        out.extend_from_slice(reply::CRLF);
-        None
+        large
     }
 
     #[inline]
@@ -301,6 +313,6 @@ impl Turn<'_> {
 
 /// Sending a large value, then the rest of its reply.
 #[cold]
-pub(super) fn sending((shard, pin): (usize, Pin), then: After) -> State {
+fn sending((shard, pin): (usize, Pin), then: After) -> State {
     State::Sending(Box::new(Sending { shard, pin, then }))
 }

@@ -4,11 +4,8 @@ use larder_protocol::meta::reply::{self, Code, OF_KEY, Shown};
 use larder_protocol::meta::{PlainGet, Request, plain_get};
 use larder_protocol::text::ErrorText;
 use larder_protocol::text::reply::{CRLF, Key};
-use larder_store::{
-    BORROW_COPY_MAX, Found, KeyHash, MetaFound, MetaGet, MetaStore, Place, PlainFound, RelTime,
-};
+use larder_store::{Found, KeyHash, MetaFound, MetaGet, MetaStore, Place, PlainFound, RelTime};
 
-use super::super::get::sending;
 use super::super::session::After;
 use super::super::text::Used;
 use super::super::value::PAGES_FOR_SMALL;
@@ -134,7 +131,7 @@ impl Turn<'_> {
         };
         self.count_mg(true, ask.touch.is_some());
         if let Some(large) = self.answer_mg(request, &found, out) {
-            self.send_large(session, shard, &mut lent, large);
+            self.send_large(session, shard, &mut lent, large, After::Line);
         }
         Ok(())
     }
@@ -147,7 +144,6 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
     ) -> Option<Place> {
         let (flags, found) = (&request.flags, &hit.found);
-        let len = found.value_len();
         let cas = found.cas();
         let exptime = match flags.has(b'T') && flags.is_before(b't', b'T') {
             true => hit.old_exptime,
@@ -169,18 +165,12 @@ impl Turn<'_> {
         if !with_value {
             return None;
         }
-        if len as usize > BORROW_COPY_MAX {
-            return found.place();
+        let large = found.large();
+        if large.is_none() {
+            found.copy_value(out);
+            out.extend_from_slice(CRLF);
         }
-        found.copy_value(out);
-        out.extend_from_slice(CRLF);
-        None
-    }
-
-    fn send_large(&self, session: &mut Session, shard: usize, lent: &mut Lent, large: Place) {
-        if let Some(pin) = lent.shard.pin(large, self.now) {
-            session.state = sending((shard, pin), After::Line);
-        }
+        large
     }
 
     fn miss(&self, request: &Request<'_>, key: &[u8], out: &mut Vec<u8>) {
