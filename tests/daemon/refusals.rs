@@ -1,6 +1,7 @@
 //! What larderd prints and refuses without serving: texts, exit codes, the configuration file's bad lines.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::daemon::{folder, run};
 use crate::support::is_root;
@@ -74,7 +75,10 @@ fn exit_codes_are_memcacheds() {
 #[test]
 fn refused_options_are_named_in_one_sentence() {
     let table: &[(&[&str], &str)] = &[
-        (&["-Z"], "larderd: -Z needs -o ssl_chain_cert=<file>\n"),
+        (
+            &["-Z"],
+            "larderd: -Z needs -o ssl_chain_cert=<file>\nlarderd: -Z needs -o ssl_key=<file>\n",
+        ),
         (
             &["--enable-sasl"],
             "larderd: -S needs -Y <file>: users of the binary protocol are in that file, too\n",
@@ -123,6 +127,90 @@ fn every_bad_line_of_a_file_is_named() {
         for (line, beginning) in lines.iter().zip(&expected) {
             assert!(line.starts_with(beginning.as_str()), "{line}");
         }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_in_one_run_with_its_line() {
+    let folder = folder();
+    let path = folder.path().join("conf");
+    let text = "-l 127.0.0.1,no.such.name.invalid\n-l [::1\n-u no-such-user\n-I 40m\n-Z\n\
+                -o ssl_chain_cert=/no/such/cert,ssl_key=/no/such/key\n-o foo,hashpower=1,bar\n\
+                -s /tmp/x -p 24117\n-Y /no/such/users\n";
+    fs::write(&path, text).expect("a file");
+    let path = path.to_str().expect("a plain name");
+    let mut expected = vec![
+        "7: -o: Illegal suboption \"foo\"",
+        "7: -o: hashpower: ",
+        "7: -o: Illegal suboption \"bar\"",
+        "8: -s: `-p` begins a second option: write one option a line",
+        "4: -I 40m is more than half of -m 64m",
+        "1: -l no.such.name.invalid: cannot be looked up",
+        "2: -l [::1: the bracket [ is not closed",
+        "6: -Z: Error loading the certificate chain",
+        "9: -Y: /no/such/users",
+    ];
+    if is_root() {
+        expected.insert(7, "3: -u no-such-user: there is no such user");
+    }
+    // A start that cannot be tells the same.
+    for args in [
+        &["--check-config", "--config", path][..],
+        &["--config", path],
+    ] {
+        let outcome = run(args);
+        assert_eq!(outcome.status.code(), Some(1), "the first decides");
+        let told = outcome.output.lines();
+        let told: Vec<_> = told.filter(|line| line.starts_with("larderd: ")).collect();
+        assert_eq!(told.len(), expected.len(), "{}", outcome.output);
+        for (line, beginning) in told.iter().zip(&expected) {
+            let beginning = format!("larderd: {path}:{beginning}");
+            assert!(line.starts_with(&beginning), "{line} is no {beginning}");
+        }
+    }
+}
+
+#[test]
+fn who_was_denied_a_file_is_told() {
+    if !is_root() {
+        eprintln!("not root: nobody goes on as somebody else");
+        return;
+    }
+    let folder = folder();
+    let users = folder.path().join("users");
+    fs::write(&users, "ann:one\n").expect("a file");
+    fs::set_permissions(&users, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let users = users.to_str().expect("a plain name");
+    for args in [&["-Y", users][..], &["--check-config", "-Y", users]] {
+        let outcome = run(args);
+        assert_eq!(outcome.status.code(), Some(1));
+        let words = "as nobody, whom root has gone on as: give nobody that right, or another user";
+        assert!(outcome.output.contains(words), "{}", outcome.output);
+    }
+    let outcome = run(&["--check-config", "-Y", users, "-u", "root"]);
+    assert!(outcome.status.success(), "{}", outcome.output);
+}
+
+#[test]
+fn nothing_that_moves_a_terminal_is_printed() {
+    let folder = folder();
+    let path = folder.path().join("conf");
+    fs::write(&path, b"-m 64\n\x1b[31mred\n").expect("a file");
+    let path = path.to_str().expect("a plain name");
+    let table: &[(&[&str], &str)] = &[
+        (
+            &["--config", path],
+            "conf: is no text: line 2 holds the byte 0x1b",
+        ),
+        (&["-m", "\x1b[31m"], "`\\u{1b}[31m` is not a size"),
+        (&["\x07word"], "`\\u{7}word` is no option"),
+    ];
+    for (args, sentence) in table {
+        let outcome = run(args);
+        assert!(!outcome.status.success());
+        assert!(outcome.output.contains(sentence), "{}", outcome.output);
+        let moves = |c: char| c.is_control() && c != '\n';
+        assert!(!outcome.output.contains(moves), "{:?}", outcome.output);
     }
 }
 

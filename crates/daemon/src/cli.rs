@@ -1,5 +1,5 @@
 //! The command line, as memcached's getopt reads it: short options cluster and take glued values, long ones take `=`
-//! or the next word and may be abbreviated, words that are no options are ignored.
+//! or the next word and may be abbreviated. Words that are no options are refused, where memcached ignores them.
 //!
 //! Reading it twice keeps it simple: first what was typed ([`Given`]), which a configuration file's lines are read
 //! into as well; then what it means, by the table in `options`.
@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// The clap id of words that are no options.
 const WORDS: &str = "words";
 
-/// The one word that is no option and means something, if it comes first; memcached ignores all such words.
+/// The one word that is no option and means something, if it comes first.
 const HASH_PASSWORD: &str = "hash-password";
 
 /// An option as typed.
@@ -36,13 +36,14 @@ pub(crate) enum Request {
     Print(Act),
     /// Make a line of the users file for this user and exit.
     HashPassword(String),
-    /// Judge these settings and exit.
-    Check(Box<Settings>),
+    /// Judge these settings beyond what has been refused of them, and exit.
+    Check(Box<Settings>, Vec<Refusal>),
     /// Serve with these settings.
     Serve(Box<Settings>),
 }
 
-/// Reads the command line, and the configuration file that it names, down to settings that go together.
+/// Reads the command line, and the configuration file that it names, down to settings and all that is wrong with them. A
+/// command line that cannot be taken apart into options is refused at once: nobody knows what the rest would be.
 pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusals> {
     let args: Vec<OsString> = args.into_iter().collect();
     if args.get(1).is_some_and(|word| word == HASH_PASSWORD) {
@@ -53,26 +54,36 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Request, 
             ),
         };
     }
-    let given = parse(args)?;
+    let Typed { given, words } = parse(args)?;
     let asks_for = |act: Act| given.iter().any(|given| given.asks_for(act));
     let texts = [Act::Help, Act::Version, Act::License, Act::SampleConfig];
     if let Some(act) = texts.into_iter().find(|act| asks_for(*act)) {
         return Ok(Request::Print(act));
     }
-    let mut settings = Settings::default();
+    let (mut settings, mut refusals) = (Box::<Settings>::default(), Vec::new());
     let files = given.iter().filter(|given| given.asks_for(Act::Config));
     for path in files.filter_map(|given| given.value.as_deref()) {
-        config_file::apply(path, &given, &mut settings)?;
+        refusals.extend(config_file::apply(path, &given, &mut settings));
     }
+    settings.places.enter_command_line();
     for given in &given {
-        given.apply(&mut settings)?;
+        refusals.extend(given.apply(&mut settings));
     }
-    settings.judge()?;
+    // A script's variable that is empty means nothing.
+    let words = words.iter().filter(|word| !word.trim().is_empty());
+    refusals.extend(words.map(|word| stray(word)));
+    refusals.extend(settings.judge());
     settings.anchor_paths();
-    let settings = Box::new(settings);
-    Ok(match asks_for(Act::CheckConfig) {
-        true => Request::Check(settings),
+    Ok(match asks_for(Act::CheckConfig) || !refusals.is_empty() {
+        true => Request::Check(settings, refusals),
         false => Request::Serve(settings),
+    })
+}
+
+fn stray(word: &str) -> Refusal {
+    Refusal::value(match word {
+        HASH_PASSWORD => format!("{word} must be the first word after larderd"),
+        _ => format!("`{word}` is no option, and nothing takes it as a value: take it out"),
     })
 }
 
@@ -81,21 +92,32 @@ impl Given {
         matches!(self.option.set, Set::Act(own) if own == act)
     }
 
-    /// Puts the option into force.
-    pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Refusal> {
+    /// Puts the option into force, or says all that is wrong with it.
+    pub(crate) fn apply(&self, settings: &mut Settings) -> Vec<Refusal> {
         self.option
             .apply(&self.option.name(), self.value.as_deref(), settings)
     }
 }
 
-/// Finds the options in `args`, whose first word is the program's name. Repetitions of one option keep their order.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Vec<Given>, Refusal> {
+/// What was typed, taken apart.
+pub(crate) struct Typed {
+    /// The options; repetitions of one keep their order.
+    pub(crate) given: Vec<Given>,
+    /// Words that are neither options nor values.
+    pub(crate) words: Vec<String>,
+}
+
+/// Takes `args` apart, whose first word is the program's name.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Typed, Refusal> {
     let matches = command()
         .try_get_matches_from(args)
         .map_err(|error| unreadable(&error))?;
-    Ok(options::all()
-        .flat_map(|option| given(option, &matches))
-        .collect())
+    let given = options::all().flat_map(|option| given(option, &matches));
+    let words = matches.get_many::<String>(WORDS).into_iter().flatten();
+    Ok(Typed {
+        given: given.collect(),
+        words: words.cloned().collect(),
+    })
 }
 
 fn given(option: &'static Opt, matches: &ArgMatches) -> Vec<Given> {
@@ -156,14 +178,24 @@ fn unreadable(error: &clap::Error) -> Refusal {
     let name = context(ContextKind::InvalidArg);
     let name = name.split([' ', '=', '.']).next().unwrap_or(name);
     let sentence = match error.kind() {
-        ErrorKind::UnknownArgument => {
-            format!("{name}: unknown option, or an ambiguous abbreviation")
-        }
+        ErrorKind::UnknownArgument => format!("{name}: {}", unknown(name)),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         ErrorKind::TooManyValues => format!("{name}: takes no value"),
         _ => format!("{name}: needs a value"),
     };
     Refusal::value(format!("{sentence}; `larderd --help` lists the options"))
+}
+
+/// Why an option is not known: it is none, or the beginning of several.
+fn unknown(name: &str) -> String {
+    let long = name.strip_prefix("--").filter(|long| !long.is_empty());
+    let all = options::all().map(|option| option.long);
+    let begun = all.filter(|full| long.is_some_and(|long| full.starts_with(long)));
+    let begun: Vec<String> = begun.map(|full| format!("--{full}")).collect();
+    match begun.is_empty() {
+        true => "unknown option".to_owned(),
+        false => format!("ambiguous: {}", begun.join(" or ")),
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +220,7 @@ mod tests {
 
     fn refusal(line: &str) -> Refusal {
         match read(words(line)) {
-            Err(Refusals(mut all)) => all.remove(0),
+            Err(Refusals(mut all)) | Ok(Request::Check(_, mut all)) => all.remove(0),
             Ok(request) => panic!("{line}: {request:?}"),
         }
     }
@@ -210,8 +242,6 @@ mod tests {
             ("-v -v -v", "verbosity", "3"),
             ("-FXm65", "maxbytes", "68157440"),
             ("-FX", "dump_enabled", "no"),
-            ("word -p 5 another", "tcpport", "5"),
-            ("-p 5 -- -p 6", "tcpport", "5"),
             ("-U 5", "tcpport", "5"),
             ("-l 127.0.0.1 -l ::1", "inter", "127.0.0.1,::1"),
             ("-a 644", "umask", "644"),
@@ -256,11 +286,6 @@ mod tests {
         let table = [
             ("-x", Code::Value, "-x: unknown option"),
             ("--nonsense", Code::Value, "--nonsense: unknown option"),
-            (
-                "--enable",
-                Code::Value,
-                "--enable: unknown option, or an ambiguous",
-            ),
             ("--daemon=yes", Code::Value, "--daemon: takes no value"),
             ("-p", Code::Value, "--port: needs a value"),
             ("--port", Code::Value, "--port: needs a value"),
@@ -308,11 +333,39 @@ mod tests {
                 "/nonexistent/file: cannot be read",
             ),
         ];
+        refused(&table);
+    }
+
+    fn refused(table: &[(&str, Code, &str)]) {
         for (line, code, beginning) in table {
             let refusal = refusal(line);
             assert!(refusal.sentence.starts_with(beginning), "{line}: {refusal}");
-            assert_eq!(refusal.code, code, "{line}");
+            assert_eq!(refusal.code, *code, "{line}");
         }
+    }
+
+    #[test]
+    fn refusals_say_what_was_meant_perhaps() {
+        refused(&[
+            (
+                "--enable",
+                Code::Value,
+                "--enable: ambiguous: --enable-largepages or --enable-shutdown or",
+            ),
+            ("word -p 5", Code::Value, "`word` is no option"),
+            ("-v -- -p", Code::Value, "`-p` is no option"),
+            (
+                "-v hash-password x",
+                Code::Value,
+                "hash-password must be the first",
+            ),
+            ("-m 0", Code::Usage, "-m 0 leaves no memory"),
+            (
+                "-c 1k",
+                Code::Value,
+                "-c: `1k` is not a number from 1 to 2147483647; it counts",
+            ),
+        ]);
     }
 
     #[test]
@@ -334,8 +387,30 @@ mod tests {
         }
         assert!(matches!(
             read(words("--check-config -m 65")),
-            Ok(Request::Check(_))
+            Ok(Request::Check(_, refusals)) if refusals.is_empty()
         ));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told() {
+        let refusals = match read(words("-p x -c 0 -o foo,idle_timeout=x word -S -I 40m")) {
+            Ok(Request::Check(_, refusals)) => refusals,
+            other => panic!("{other:?}"),
+        };
+        let told: Vec<String> = refusals.iter().map(Refusal::to_string).collect();
+        let beginnings = [
+            "-p: `x`",
+            "-c: `0`",
+            "-o: Illegal",
+            "-o: idle_timeout",
+            "`word`",
+            "-I 40m is more",
+            "-S needs",
+        ];
+        assert_eq!(told.len(), beginnings.len(), "{told:?}");
+        for (told, beginning) in told.iter().zip(beginnings) {
+            assert!(told.starts_with(beginning), "{told}");
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub(crate) const LOG_LINES_MAX: usize = 1024;
 /// How long the end of the process waits for lines of the log that nobody reads.
 pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
+/// Bytes of a configuration file, and refusals that are told of one.
+pub(crate) const CONFIG_FILE_MAX: u64 = MIB;
+pub(crate) const REFUSALS_MAX: usize = 50;
+
 /// Bytes of the users file, its users, the bytes of a user's name, and the passwords that each may have at once.
 pub(crate) const USERS_FILE_MAX: u64 = MIB;
 pub(crate) const USERS_MAX: usize = 1000;

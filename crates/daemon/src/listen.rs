@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 
 use larder_runtime::{ClientCert, Endpoint, Place, Protocol};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Refusals};
 use crate::settings::{DEFAULT_LISTEN, Settings};
 
 /// One place to listen, its name not yet looked up.
@@ -21,8 +21,8 @@ struct Entry {
     tls: Option<Option<ClientCert>>,
 }
 
-/// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached.
-pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
+/// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached. Every bad entry is told.
+pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusals> {
     if let Some(path) = &settings.unix_socket {
         return Ok(vec![Endpoint {
             place: Place::Unix {
@@ -40,40 +40,49 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
         true => &by_default[..],
         false => &settings.listen,
     };
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    let entries = lists.iter().flat_map(|list| list.split([',', ';']));
-    // A comma too many is no address, and no harm either.
-    let entries = entries.map(str::trim).filter(|text| !text.is_empty());
-    for text in entries {
-        let entry = entry(text, port).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
-        let addresses = entry
-            .resolve()
-            .map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
-        let protocol = entry.protocol.unwrap_or(settings.protocol());
-        if protocol == Protocol::Binary && settings.users_file.is_some() && !settings.sasl {
-            return Err(Refusal::usage(format!(
-                "-l {text}: the binary protocol and -Y need -S, or nobody could say who he is"
-            )));
-        }
-        let tls =
-            tls(entry.tls, settings).map_err(|refusal| refusal.at(format_args!("-l {text}")))?;
-        for place in addresses.into_iter().map(Place::Tcp) {
-            // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
-            if endpoints.iter().all(|other| other.place != place) {
-                endpoints.push(Endpoint {
-                    place,
-                    protocol,
-                    tls,
-                });
+    let (mut endpoints, mut refusals) = (Vec::<Endpoint>::new(), Vec::new());
+    for (number, list) in lists.iter().enumerate() {
+        // A comma too many is no address, and no harm either.
+        let entries = list.split([',', ';']).map(str::trim);
+        for text in entries.filter(|text| !text.is_empty()) {
+            match endpoints_of(text, port, settings) {
+                // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
+                Ok(more) => more.into_iter().for_each(|endpoint| {
+                    if endpoints.iter().all(|other| other.place != endpoint.place) {
+                        endpoints.push(endpoint);
+                    }
+                }),
+                Err(refusal) => {
+                    let refusal = refusal.at(format_args!("-l {text}"));
+                    refusals.push(settings.places.put_nth(refusal, "listen", number));
+                }
             }
         }
     }
-    if endpoints.is_empty() {
-        return Err(Refusal::system(
-            "-l names no address: write one such as 127.0.0.1, or * for all",
+    if endpoints.is_empty() && refusals.is_empty() {
+        let why = "-l names no address: write one such as 127.0.0.1, or * for all";
+        refusals.push(settings.places.put(Refusal::system(why), &["listen"]));
+    }
+    Refusals::any(refusals).map(|()| endpoints)
+}
+
+/// What one entry stands for.
+fn endpoints_of(text: &str, port: u16, settings: &Settings) -> Result<Vec<Endpoint>, Refusal> {
+    let entry = entry(text, port)?;
+    let addresses = entry.resolve()?;
+    let protocol = entry.protocol.unwrap_or(settings.protocol());
+    if protocol == Protocol::Binary && settings.users_file.is_some() && !settings.sasl {
+        return Err(Refusal::usage(
+            "the binary protocol and -Y need -S, or nobody could say who he is",
         ));
     }
-    Ok(endpoints)
+    let tls = tls(entry.tls, settings)?;
+    let endpoints = addresses.into_iter().map(|address| Endpoint {
+        place: Place::Tcp(address),
+        protocol,
+        tls,
+    });
+    Ok(endpoints.collect())
 }
 
 /// Reads one entry.
@@ -222,7 +231,7 @@ mod tests {
     use super::*;
     use crate::refusal::Code;
 
-    fn addresses(settings: &Settings) -> Result<Vec<String>, Refusal> {
+    fn addresses(settings: &Settings) -> Result<Vec<String>, Refusals> {
         let name = |endpoint: &Endpoint| match &endpoint.place {
             Place::Tcp(address) => address.to_string(),
             Place::Unix { path, mask } => format!("{} {mask:o}", path.display()),
@@ -230,7 +239,7 @@ mod tests {
         Ok(endpoints(settings)?.iter().map(name).collect())
     }
 
-    fn listening_on(lists: &[&str]) -> Result<Vec<String>, Refusal> {
+    fn listening_on(lists: &[&str]) -> Result<Vec<String>, Refusals> {
         addresses(&Settings {
             listen: lists.iter().map(|list| (*list).to_owned()).collect(),
             ..Settings::default()
@@ -324,7 +333,8 @@ mod tests {
             "256.1.1.1.1",
         ];
         for list in table {
-            let refusal = listening_on(&[list]).expect_err(list);
+            let refusals = listening_on(&[list]).expect_err(list).0;
+            let refusal = &refusals[0];
             assert_eq!(refusal.code, Code::System, "{list:?}");
             assert!(refusal.sentence.starts_with("-l "), "{list:?}: {refusal}");
         }

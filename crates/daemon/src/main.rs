@@ -18,6 +18,7 @@ mod log_queue;
 mod logging;
 mod options;
 mod pidfile;
+mod places;
 mod port_file;
 mod privileges;
 mod refusal;
@@ -39,6 +40,8 @@ use larder_runtime::{Gate, Server};
 
 use crate::cli::Request;
 use crate::daemon::Larderd;
+use crate::limits::REFUSALS_MAX;
+use crate::options::secure;
 use crate::pidfile::PidFile;
 use crate::refusal::{Refusal, Refusals};
 use crate::reload::{Files, Reloads};
@@ -50,8 +53,11 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusals) => {
-            for refusal in &refusals.0 {
+            for refusal in refusals.0.iter().take(REFUSALS_MAX) {
                 log_queue::line(&format!("larderd: {refusal}\n"));
+            }
+            if let Some(more @ 1..) = refusals.0.len().checked_sub(REFUSALS_MAX) {
+                log_queue::line(&format!("larderd: and {more} mistakes more\n"));
             }
             log::logger().flush();
             ExitCode::from(refusals.code())
@@ -63,7 +69,7 @@ fn run() -> Result<(), Refusals> {
     match cli::read(env::args_os())? {
         Request::Print(act) => print(&help::text(act)),
         Request::HashPassword(user) => print(&hash_password::line(&user)?),
-        Request::Check(settings) => check(&settings)?,
+        Request::Check(settings, refusals) => check(&settings, refusals)?,
         Request::Serve(settings) => serve(*settings)?,
     }
     Ok(())
@@ -74,31 +80,53 @@ fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// Judges what only the system knows: names to listen on, the user to go on as, the control group's memory.
-fn check(settings: &Settings) -> Result<(), Refusal> {
+/// Judges what only the system knows, after `refusals` of the options themselves: names to listen on, the user to go on as,
+/// the files that he must be able to read, the control group's memory.
+fn check(settings: &Settings, mut refusals: Vec<Refusal>) -> Result<(), Refusals> {
     logging::start(settings.verbosity);
-    listen::endpoints(settings)?;
-    privileges::user(settings)?;
-    Certs::load(settings)?;
-    Users::load(settings)?;
+    if let Err(bad) = listen::endpoints(settings) {
+        refusals.extend(bad.0);
+    }
+    refusals.extend(go_on_as_user(settings).err());
+    let (certs, users) = (load_certs(settings), load_users(settings));
+    // Without the name of a file there is nothing to read, and that has been told.
+    if secure::judge_tls(settings).is_empty() {
+        refusals.extend(certs.err());
+    }
+    refusals.extend(users.err());
     announce::oddities(settings);
+    Refusals::any(refusals)?;
     print("larderd: the configuration is good\n");
     Ok(())
 }
 
+/// Gives root up, if it is there.
+fn go_on_as_user(settings: &Settings) -> Result<(), Refusal> {
+    let to = privileges::user(settings).map_err(|why| settings.places.put(why, &["user"]))?;
+    to.map_or(Ok(()), |user| privileges::give_up(&user, settings))
+}
+
+fn load_certs(settings: &Settings) -> Result<Option<Arc<Certs>>, Refusal> {
+    let certs = Certs::load(settings).map_err(Refusal::explained)?;
+    Ok(certs.map(Arc::new))
+}
+
+fn load_users(settings: &Settings) -> Result<Option<Arc<Users>>, Refusal> {
+    let users = Users::load(settings).map_err(|refusal| {
+        let refusal = settings.places.put(refusal, &["auth-file"]);
+        refusal.explained()
+    })?;
+    Ok(users.map(Arc::new))
+}
+
 /// Starts, serves, and ends when told to.
-fn serve(settings: Settings) -> Result<(), Refusal> {
+fn serve(settings: Settings) -> Result<(), Refusals> {
     logging::start(settings.verbosity);
     let signals = signals::take_over()?;
     limits::raise(&settings)?;
-    if let Some(user) = privileges::user(&settings)? {
-        privileges::give_up(&user, &settings)?;
-    }
+    go_on_as_user(&settings)?;
     announce::oddities(&settings);
-    let certs = Certs::load(&settings).map_err(Refusal::explained)?;
-    let certs = certs.map(Arc::new);
-    let users = Users::load(&settings).map_err(Refusal::explained)?;
-    let users = users.map(Arc::new);
+    let (certs, users) = (load_certs(&settings)?, load_users(&settings)?);
     let server = bind(&settings, users.as_ref().map(|users| users.gate()))?;
     let mut pidfile = PidFile::prepare(&settings)?;
     port_file::write(&server.local_addrs());
@@ -131,8 +159,9 @@ fn serve(settings: Settings) -> Result<(), Refusal> {
 }
 
 /// Binds the sockets.
-fn bind(settings: &Settings, gate: Option<Arc<Gate>>) -> Result<Server, Refusal> {
+fn bind(settings: &Settings, gate: Option<Arc<Gate>>) -> Result<Server, Refusals> {
     let endpoints = listen::endpoints(settings)?;
-    Server::bind(settings.to_config(endpoints, gate))
-        .map_err(|error| Refusal::system(format!("cannot start: {error}")).explained())
+    let denied = |error| Refusal::system(format!("cannot start: {error}")).explained();
+    let server = Server::bind(settings.to_config(endpoints, gate));
+    server.map_err(|error| denied(error).into())
 }

@@ -1,6 +1,6 @@
 //! Why the daemon does not start: a sentence for the user and the exit code that memcached's scripts expect.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::privileges;
 
@@ -69,17 +69,32 @@ impl Refusal {
     }
 }
 
+/// What was typed is shown, and what would move a terminal is escaped.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        for c in self.sentence.chars() {
+            match c.is_control() {
+                true => write!(f, "{}", c.escape_default())?,
+                false => f.write_char(c)?,
+            }
+        }
+        Ok(())
     }
 }
 
-/// All reasons found, at least one: a configuration file is judged to its end.
+/// All reasons found, at least one: options are judged to their end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusals(pub(crate) Vec<Refusal>);
 
 impl Refusals {
+    /// An error if any reason was found.
+    pub(crate) fn any(found: Vec<Refusal>) -> Result<(), Self> {
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(Self(found)),
+        }
+    }
+
     /// The exit code: the first reason's.
     pub(crate) fn code(&self) -> u8 {
         self.0.first().map_or(Code::Value, |first| first.code) as u8

@@ -10,6 +10,7 @@ use std::thread;
 use larder_runtime::{ClientLimits, Config, Endpoint, Gate, Protocol, Tunables};
 
 use crate::options::secure;
+use crate::places::Places;
 use crate::refusal::Refusal;
 use crate::tls::Tls;
 use crate::units::MIB;
@@ -96,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) verbosity: u32,
     /// `-o`.
     pub(crate) extended: Extended,
+    /// Where the options were given.
+    pub(crate) places: Places,
     /// Options given that are known and do nothing here, for one line in the log.
     pub(crate) without_effect: Vec<String>,
 }
@@ -159,6 +162,7 @@ impl Default for Settings {
             pidfile: None,
             verbosity: 0,
             extended: Extended::default(),
+            places: Places::default(),
             without_effect: Vec::new(),
         }
     }
@@ -212,33 +216,58 @@ impl Settings {
         }
     }
 
-    /// Checks the rules that bind several options, in memcached's order.
-    pub(crate) fn judge(&self) -> Result<(), Refusal> {
-        if u64::from(self.item_size_max) > self.memory_limit / 2 {
-            return Err(Refusal::usage(format!(
-                "-I {} is more than half of -m {}: raise -m to at least {}m, or lower -I",
-                in_units(self.item_size_max.into()),
-                in_units(self.memory_limit),
-                (2 * u64::from(self.item_size_max)).div_ceil(MIB)
-            )));
-        }
+    /// Checks the rules that bind several options, in memcached's order, and says which are broken.
+    pub(crate) fn judge(&self) -> Vec<Refusal> {
+        let mut clashes = vec![self.judge_memory()];
         let extended = &self.extended;
         if extended.tunables.hot_lru_pct + extended.tunables.warm_lru_pct > 80 {
-            return Err(Refusal::usage(
+            clashes.push(self.clash(
+                &["hot_lru_pct", "warm_lru_pct"],
                 "-o hot_lru_pct and warm_lru_pct must not exceed 80 together",
             ));
         }
         if extended.tunables.temp_lru && !extended.lru_maintainer {
-            return Err(Refusal::usage(
+            clashes.push(self.clash(
+                &["temporary_ttl", "no_lru_maintainer"],
                 "-o temporary_ttl needs lru_maintainer: leave out no_lru_maintainer",
             ));
         }
         if self.unix_socket.is_none() && self.tcp_port() == 0 {
-            return Err(Refusal::usage(
+            clashes.push(self.clash(
+                &["port", "unix-socket"],
                 "-p 0 turns TCP off and without -s nothing is left to listen on: give -p or -s",
             ));
         }
-        secure::judge(self)
+        let clashes = clashes.into_iter().flatten();
+        clashes.chain(secure::judge(self)).collect()
+    }
+
+    fn judge_memory(&self) -> Option<Refusal> {
+        let item_size_max = u64::from(self.item_size_max);
+        let needed = (2 * item_size_max).div_ceil(MIB);
+        let why = match self.memory_limit {
+            0 => format!(
+                "-m 0 leaves no memory; it does not mean as much as there is: give at least {needed}m"
+            ),
+            limit if item_size_max > limit / 2 => format!(
+                "-I {} is more than half of -m {}: raise -m to at least {needed}m, or lower -I",
+                in_units(item_size_max),
+                in_units(limit),
+            ),
+            _ => return None,
+        };
+        self.clash(&["max-item-size", "memory-limit"], why)
+    }
+
+    /// The refusal of options that do not go together, at the place of the first of them. `None` if one of them has been
+    /// refused for itself: then nobody knows what it would have been.
+    pub(crate) fn clash(
+        &self,
+        options: &[&'static str],
+        why: impl Into<String>,
+    ) -> Option<Refusal> {
+        let good = self.places.are_good(options);
+        good.then(|| self.places.put(Refusal::usage(why), options))
     }
 
     /// Makes the names of files independent of the directory, where `-d` is about to change it.
@@ -333,7 +362,7 @@ mod tests {
 
     #[test]
     fn the_defaults_go_together() {
-        assert_eq!(Settings::default().judge(), Ok(()));
+        assert_eq!(Settings::default().judge(), []);
     }
 
     #[test]
@@ -361,7 +390,7 @@ mod tests {
         let clash = |change: fn(&mut Settings)| {
             let mut settings = Settings::default();
             change(&mut settings);
-            settings.judge().expect_err("a clash").code
+            settings.judge().first().expect("a clash").code
         };
         assert_eq!(clash(|s| s.memory_limit = MIB), Code::Usage);
         assert_eq!(clash(|s| s.port = Some(0)), Code::Usage);

@@ -116,7 +116,7 @@ impl Certs {
         let allow_world_readable = settings.allow_world_readable_secrets;
         let stamps = stamps(&loader);
         let configs = read(&loader, &key, allow_world_readable)
-            .map_err(|error| Refusal::usage(error.to_string()).at("-Z"))?;
+            .map_err(|error| refused(&error.to_string(), settings))?;
         if tls.min_version < 2 {
             log::warn!(
                 "ssl_min_version {}: TLS 1.2 is the lowest here",
@@ -190,6 +190,25 @@ impl Certs {
             refused: in_force.refused,
         }
     }
+}
+
+/// The refusal of files that make no TLS, at the line that names the one at fault.
+fn refused(why: &str, settings: &Settings) -> Refusal {
+    let Tls { key, chain, ca, .. } = &settings.tls;
+    let files = [
+        ("ssl_key", key),
+        ("ssl_chain_cert", chain),
+        ("ssl_ca_cert", ca),
+    ];
+    let at_fault = files.into_iter().filter(|(_, path)| {
+        let path = path.as_ref().map(|path| path.display().to_string());
+        path.is_some_and(|path| why.contains(&path))
+    });
+    let names: Vec<&str> = at_fault
+        .map(|(name, _)| name)
+        .chain(["enable-ssl"])
+        .collect();
+    settings.places.put(Refusal::usage(why).at("-Z"), &names)
 }
 
 /// Reads everything, the key only if it is a secret.

@@ -48,11 +48,19 @@ where
     let text = text.trim();
     match text.parse() {
         Ok(value) if range.contains(&value) => Ok(value),
-        _ => Err(Refusal::value(format!(
-            "`{text}` is not a number from {} to {}",
-            range.start(),
-            range.end()
-        ))),
+        _ => {
+            let has_unit = text.starts_with(|c: char| c.is_ascii_digit())
+                && text.ends_with(|c: char| c.is_ascii_alphabetic());
+            let hint = match has_unit {
+                true => "; it counts, and takes no unit: write all digits",
+                false => "",
+            };
+            Err(Refusal::value(format!(
+                "`{text}` is not a number from {} to {}{hint}",
+                range.start(),
+                range.end()
+            )))
+        }
     }
 }
 
@@ -65,7 +73,7 @@ pub(crate) fn size(text: &str, plain: u64) -> Result<u64, Refusal> {
             _ => "megabytes",
         };
         Refusal::value(format!(
-            "`{}` is not a size: write a number of {unit}, or one with k, m or g (64m, 1g)",
+            "`{}` is not a size: write a number of {unit}, or one with the unit b, k, m, g or t (64m, 1.5g)",
             text.trim()
         ))
     })
@@ -89,7 +97,8 @@ pub(crate) fn time(text: &str, plain: u64) -> Result<u32, Refusal> {
         .and_then(|micros| u32::try_from(micros / plain).ok())
         .ok_or_else(|| {
             Refusal::value(format!(
-                "`{}` is not a time: write a number of {unit}, or one with s, m, h or d (300s, 5m)",
+                "`{}` is not a time: write a number of {unit}, or one with the unit us, ms, s, m, h or d (300s, 1.5h) \
+                 that makes whole {unit}",
                 text.trim()
             ))
         })
@@ -102,18 +111,24 @@ pub(crate) fn decimal(text: &str) -> Result<f64, Refusal> {
     value.ok_or_else(|| Refusal::value(format!("`{text}` is not a number such as 1.25")))
 }
 
-/// Digits and a unit out of `units`, multiplied; without a unit, `plain` stands for it.
+/// Digits, with a decimal point or without, and a unit out of `units`, multiplied; without a unit, `plain` stands for it.
+/// What is less than the smallest unit is left out.
 fn scaled(text: &str, units: &[(&str, u64)], plain: u64) -> Option<u64> {
     let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = text.split_at(digits);
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let (count, unit) = text.split_at(text.bytes().take_while(is_of_number).count());
     let unit = unit.trim().to_ascii_lowercase();
     let factor = if unit.is_empty() {
         plain
     } else {
         units.iter().find(|(name, _)| *name == unit)?.1
     };
-    count.parse::<u64>().ok()?.checked_mul(factor)
+    let (whole, fraction) = count.split_once('.').unwrap_or((count, "0"));
+    let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
+    let digits = u32::try_from(fraction.len()).ok()?;
+    let part = u128::from(fraction.parse::<u64>().ok()?) * u128::from(factor);
+    let part = part / 10u128.checked_pow(digits)?;
+    whole.checked_add(u64::try_from(part).ok()?)
 }
 
 #[cfg(test)]
@@ -138,7 +153,14 @@ mod tests {
             ("", MIB, None),
             ("m", MIB, None),
             ("-1", MIB, None),
-            ("1.5g", MIB, None),
+            ("1.5g", MIB, Some(3 << 29)),
+            ("0.5", MIB, Some(MIB / 2)),
+            ("1.05k", 1, Some(1075)),
+            ("1.", MIB, None),
+            (".5g", MIB, None),
+            ("1.5.5g", MIB, None),
+            ("1.0000000000000000000000000000000000000000g", MIB, None),
+            ("18446744073709551615.9", 1, Some(u64::MAX)),
             ("64x", MIB, None),
             ("64s", MIB, None),
             ("18446744073709551616", 1, None),
@@ -163,6 +185,8 @@ mod tests {
             ("1ms", 1, Some(1_000)),
             ("1s", 1, Some(1_000_000)),
             ("1500ms", SECOND, None),
+            ("1.5s", SECOND, None),
+            ("1.5m", SECOND, Some(90)),
             ("-5", SECOND, None),
             ("5k", SECOND, None),
             ("4294967296", SECOND, None),

@@ -8,23 +8,22 @@ use crate::units::{KIB, MIB, SECOND, decimal, number, size, size32, time};
 /// What a suboption with a value does.
 pub(super) type SetValue = fn(&mut Settings, &str) -> Result<(), Refusal>;
 
-/// Puts a list of suboptions into force, from left to right.
-pub(super) fn apply(settings: &mut Settings, list: &str) -> Result<(), Refusal> {
-    for word in list
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-    {
-        let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (word, None),
-        };
-        let option = suboptions()
-            .find(|option| option.long == name)
-            .ok_or_else(|| illegal(name))?;
-        option.apply(name, value, settings)?;
-    }
-    Ok(())
+/// Puts a list of suboptions into force, from left to right, or says what is wrong with each that cannot be.
+pub(super) fn apply(settings: &mut Settings, list: &str) -> Vec<Refusal> {
+    let words = list.split(',').map(str::trim);
+    let words = words.filter(|word| !word.is_empty());
+    words
+        .flat_map(|word| {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (word, None),
+            };
+            match suboptions().find(|option| option.long == name) {
+                Some(option) => option.apply(name, value, settings),
+                None => vec![illegal(name)],
+            }
+        })
+        .collect()
 }
 
 /// The refusal of a suboption that is not in the table; whole families of memcached's are refused by their prefix.
@@ -459,9 +458,13 @@ mod tests {
     use super::*;
     use crate::refusal::Code;
 
-    fn after(list: &str) -> Result<Settings, Refusal> {
+    fn after(list: &str) -> Result<Settings, Vec<Refusal>> {
         let mut settings = Settings::default();
-        apply(&mut settings, list).map(|()| settings)
+        let refusals = apply(&mut settings, list);
+        match refusals.is_empty() {
+            true => Ok(settings),
+            false => Err(refusals),
+        }
     }
 
     #[test]
@@ -512,9 +515,20 @@ mod tests {
             ("ssl_key=", "ssl_key: needs the name of a file"),
         ];
         for (list, beginning) in table {
-            let refusal = after(list).expect_err(list);
+            let refusals = after(list).expect_err(list);
+            let refusal = &refusals[0];
             assert!(refusal.sentence.starts_with(beginning), "{list}: {refusal}");
             assert_eq!(refusal.code, Code::Value, "{list}");
+        }
+    }
+
+    #[test]
+    fn each_bad_suboption_is_named() {
+        let refusals = after("foo,idle_timeout=x,track_sizes,hashpower=11").expect_err("bad");
+        let names = ["Illegal suboption \"foo\"", "idle_timeout: ", "hashpower: "];
+        assert_eq!(refusals.len(), names.len(), "{refusals:?}");
+        for (refusal, name) in refusals.iter().zip(names) {
+            assert!(refusal.sentence.starts_with(name), "{refusal}");
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Set {
     Switch(fn(&mut Settings)),
     /// Takes a value.
     Value(fn(&mut Settings, &str) -> Result<(), Refusal>),
+    /// Takes a list of suboptions, each of which may be refused.
+    List(fn(&mut Settings, &str) -> Vec<Refusal>),
     /// Takes a value, or stands for one when alone.
     ValueOr(&'static str, fn(&mut Settings, &str) -> Result<(), Refusal>),
     /// Is for the program that reads the options, and means nothing in a configuration file.
@@ -116,28 +118,33 @@ impl Opt {
         }
     }
 
-    /// Puts it into force. `name` is how the user knows it.
+    /// Puts it into force, or says all that is wrong with it. `name` is how the user knows it.
     pub(crate) fn apply(
         &self,
         name: &str,
         value: Option<&str>,
         settings: &mut Settings,
-    ) -> Result<(), Refusal> {
-        let missing = || Refusal::value("needs a value").at(name);
-        let outcome = match self.set {
-            Set::Switch(set) => {
+    ) -> Vec<Refusal> {
+        let missing = || Err(Refusal::value("needs a value"));
+        let found = |outcome: Result<(), Refusal>| outcome.err().into_iter().collect();
+        let refusals: Vec<Refusal> = match (&self.set, value) {
+            (Set::Switch(set), _) => {
                 set(settings);
-                Ok(())
+                Vec::new()
             }
-            Set::Value(set) => set(settings, value.ok_or_else(missing)?),
-            Set::ValueOr(alone, set) => set(settings, value.unwrap_or(alone)),
-            Set::Act(_) => Ok(()),
-            Set::Refused(code, why) => Err(Refusal::new(code, why)),
+            (Set::Value(_) | Set::List(_), None) => found(missing()),
+            (Set::Value(set), Some(value)) => found(set(settings, value)),
+            (Set::List(set), Some(value)) => set(settings, value),
+            (Set::ValueOr(alone, set), _) => found(set(settings, value.unwrap_or(alone))),
+            (Set::Act(_), _) => Vec::new(),
+            (Set::Refused(code, why), _) => vec![Refusal::new(*code, *why)],
         };
         if !self.effect {
             settings.without_effect.push(name.to_owned());
         }
-        outcome.map_err(|refusal| refusal.at(name))
+        settings.places.note(self.id(), refusals.is_empty());
+        let named = refusals.into_iter().map(|refusal| refusal.at(name));
+        named.collect()
     }
 }
 
@@ -161,9 +168,8 @@ mod tests {
     fn rows_after(option: &Opt, value: &str) -> Vec<(&'static str, String)> {
         let mut settings = Settings::default();
         let value = option.takes_value().then_some(value);
-        option
-            .apply(option.long, value, &mut settings)
-            .unwrap_or_else(|refusal| panic!("{}: {refusal}", option.long));
+        let refusals = option.apply(option.long, value, &mut settings);
+        assert_eq!(refusals, [], "{}", option.long);
         rows(&settings)
     }
 

@@ -4,7 +4,7 @@ use larder_runtime::{ClientCert, Protocol};
 
 use super::extended::{assign, value};
 use super::{OPT, Opt, Set};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::units::{KIB, SECOND, number, size32, time};
 
@@ -149,60 +149,71 @@ fn path(to: &mut Option<std::path::PathBuf>, text: &str) -> Result<(), Refusal> 
 }
 
 /// What these options must be together.
-pub(crate) fn judge(settings: &Settings) -> Result<(), Refusal> {
-    judge_users(settings)?;
-    judge_tls(settings)
+pub(crate) fn judge(settings: &Settings) -> Vec<Refusal> {
+    judge_users(settings)
+        .into_iter()
+        .chain(judge_tls(settings))
+        .collect()
 }
 
-fn judge_users(settings: &Settings) -> Result<(), Refusal> {
+fn judge_users(settings: &Settings) -> Option<Refusal> {
     let Settings {
         users_file, sasl, ..
     } = settings;
-    match (users_file.is_some(), sasl, settings.protocol) {
-        (false, true, _) => Err(Refusal::usage(
+    let (options, clash): (&[&str], _) = match (users_file.is_some(), sasl, settings.protocol) {
+        (false, true, _) => (
+            &["enable-sasl", "auth-file"],
             "-S needs -Y <file>: users of the binary protocol are in that file, too",
-        )),
-        (true, false, Protocol::Binary) => Err(Refusal::usage(
+        ),
+        (true, false, Protocol::Binary) => (
+            &["protocol", "auth-file", "enable-sasl"],
             "-B binary and -Y need -S, or nobody could say who he is",
-        )),
-        (true, true, Protocol::Text) => Err(Refusal::usage(
+        ),
+        (true, true, Protocol::Text) => (
+            &["enable-sasl", "protocol"],
             "-S is for the binary protocol, and -B ascii leaves none",
-        )),
-        _ => Ok(()),
-    }
+        ),
+        _ => return None,
+    };
+    settings.clash(options, clash)
 }
 
-fn judge_tls(settings: &Settings) -> Result<(), Refusal> {
+/// What -Z and its suboptions must be together.
+pub(crate) fn judge_tls(settings: &Settings) -> Vec<Refusal> {
     let tls = &settings.tls;
     if !tls.enabled {
-        return Ok(());
+        return Vec::new();
     }
+    let missing = [("ssl_chain_cert", &tls.chain), ("ssl_key", &tls.key)];
+    let missing = missing.into_iter().filter(|(_, path)| path.is_none());
+    let mut clashes: Vec<_> = missing
+        .map(|(name, _)| {
+            settings.clash(&["enable-ssl", name], format!("-Z needs -o {name}=<file>"))
+        })
+        .collect();
     if settings.unix_socket.is_some() || settings.tcp_port() == 0 {
-        return Err(Refusal::usage(
+        clashes.push(settings.clash(
+            &["enable-ssl", "unix-socket", "port"],
             "-Z is for TCP ports, and there is none: a Unix socket has no TLS",
         ));
     }
-    for (name, path) in [("ssl_chain_cert", &tls.chain), ("ssl_key", &tls.key)] {
-        if path.is_none() {
-            return Err(Refusal::usage(format!("-Z needs -o {name}=<file>")));
-        }
-    }
     if tls.client_cert() != ClientCert::No && tls.ca.is_none() {
-        return Err(Refusal::new(
-            Code::Usage,
+        clashes.push(settings.clash(
+            &["ssl_verify_mode", "ssl_ca_cert"],
             "-o ssl_verify_mode asks clients for certificates; ssl_ca_cert=<file> must say whose are good",
         ));
     }
-    Ok(())
+    clashes.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Code;
 
     type Change = fn(&mut Settings);
 
-    fn with(change: Change) -> Result<(), Refusal> {
+    fn with(change: Change) -> Vec<Refusal> {
         let mut settings = Settings::default();
         settings.tls.enabled = true;
         settings.tls.chain = Some("/chain".into());
@@ -220,11 +231,12 @@ mod tests {
             (|s| s.unix_socket = Some("/x".into()), "-Z is for TCP ports"),
         ];
         for (change, beginning) in table {
-            let refusal = with(change).expect_err(beginning);
+            let refusals = with(change);
+            let refusal = refusals.first().expect(beginning);
             assert!(refusal.sentence.starts_with(beginning), "{refusal}");
             assert_eq!(refusal.code, Code::Usage, "{beginning}");
         }
-        assert_eq!(with(|_| {}), Ok(()));
-        assert_eq!(with(|s| s.tls.enabled = false), Ok(()));
+        assert_eq!(with(|_| {}), []);
+        assert_eq!(with(|s| s.tls.enabled = false), []);
     }
 }
