@@ -110,7 +110,7 @@ counters! {
     /// Times a connection's commands waited because enough of its replies did.
     output_pauses = OutputPauses,
     /// Connections closed because they broke the rules of the line or of memory.
-    conns_refused = ConnsRefused,
+    rule_kicks = RuleKicks,
 }
 
 /// What `stats` shows, at one moment.

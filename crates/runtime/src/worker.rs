@@ -405,7 +405,7 @@ impl<'a> Worker<'a> {
                 return;
             }
         };
-        self.face.counters.add(Counter::ConnsRefused, 1);
+        self.face.counters.add(Counter::RuleKicks, 1);
         if let Some(left_out) = self.quota.take(Cause::Refused, self.now) {
             log::warn!("{peer}: {refused}; closed{left_out}");
         }

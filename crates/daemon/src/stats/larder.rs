@@ -17,7 +17,7 @@ pub(crate) fn emit(
     emit("larder_version", &env!("CARGO_PKG_VERSION"));
     emit("worker_turns", &snapshot.counters.worker_turns);
     emit("conn_buffer_bytes", &snapshot.conn_buffer_bytes);
-    emit("conns_refused", &snapshot.counters.conns_refused);
+    emit("rule_kicks", &snapshot.counters.rule_kicks);
     emit("entries_given_up", &snapshot.counters.entries_given_up);
     emit("request_timeouts", &snapshot.counters.request_timeouts);
     emit("lines_too_long", &snapshot.counters.lines_too_long);
