@@ -16,7 +16,8 @@ use crate::support::{Conn, Tool, wait_until};
 /// Longest that a start or a stop may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_larderd");
+/// The larderd that was built.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_larderd");
 
 /// Runs larderd to its end: for options with which it does not serve.
 pub(crate) fn run(args: &[&str]) -> Tool {
@@ -49,14 +50,24 @@ impl Daemon {
 
     /// The same, with the standard error somewhere else than in the log's file.
     pub(crate) fn start_with_stderr(args: &[&str], stderr: Stdio) -> Self {
-        Self::launch_to(Command::new(PROGRAM), args, &[], Some(stderr)).when_it_listens()
+        Self::launch_to(quiet(PROGRAM), args, &[], Some(stderr)).when_it_listens()
     }
 
     /// Lets another program start it, which is given its path and options after its own.
     pub(crate) fn start_by(program: &str, first: &[&str], args: &[&str]) -> Self {
-        let mut command = Command::new(program);
+        let mut command = quiet(program);
         command.args(first).arg(PROGRAM);
-        Self::launch(command, args, &[]).when_it_listens()
+        Self::start_by_command(command, args)
+    }
+
+    /// Lets a command start it, whose arguments end where the options begin, and whose input and output are its own.
+    pub(crate) fn start_by_command(command: Command, args: &[&str]) -> Self {
+        Self::spawn_command(command, args).when_it_listens()
+    }
+
+    /// The same, and waits for nothing.
+    pub(crate) fn spawn_command(command: Command, args: &[&str]) -> Self {
+        Self::launch_to(command, args, &[], None)
     }
 
     fn when_it_listens(self) -> Self {
@@ -68,11 +79,7 @@ impl Daemon {
 
     /// Starts it and waits for nothing.
     pub(crate) fn spawn(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::launch(Command::new(PROGRAM), args, variables)
-    }
-
-    fn launch(command: Command, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::launch_to(command, args, variables, None)
+        Self::launch_to(quiet(PROGRAM), args, variables, None)
     }
 
     fn launch_to(
@@ -89,8 +96,6 @@ impl Daemon {
             .env_remove("RUST_LOG")
             .env("MEMCACHED_PORT_FILENAME", folder.path().join("ports"))
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .stderr(stderr.unwrap_or_else(|| log.into()))
             .spawn()
             .expect("larderd was built");
@@ -155,6 +160,13 @@ impl Daemon {
         });
         status.expect("waited for")
     }
+}
+
+/// A command without input and output.
+fn quiet(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 impl Drop for Daemon {

@@ -10,4 +10,6 @@ mod protocols;
 mod refusals;
 mod starting;
 mod stopping;
+mod systemd;
+mod units;
 mod watch;

@@ -4,8 +4,9 @@
 //! addresses with a port stand in brackets, `*` is every address of the machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
 
-use larder_runtime::{ClientCert, Endpoint, Place, Protocol};
+use larder_runtime::{ClientCert, Endpoint, Passed, Place, Protocol};
 
 use crate::refusal::{Refusal, Refusals};
 use crate::settings::{DEFAULT_LISTEN, Settings};
@@ -19,6 +20,23 @@ struct Entry {
     protocol: Option<Protocol>,
     /// Whether by TLS, if the entry says so.
     tls: Option<Option<ClientCert>>,
+}
+
+/// The places that a service manager has passed on, which stand in for what options say.
+pub(crate) fn passed(settings: &Settings, passed: Vec<Passed>) -> Result<Vec<Endpoint>, Refusal> {
+    let is_tcp = |passed: &Passed| passed.tcp_addr().is_some();
+    if settings.tls.enabled && !passed.iter().any(is_tcp) {
+        return Err(Refusal::usage(
+            "-Z is for TCP ports, and the sockets passed on by LISTEN_FDS are Unix sockets: leave it out",
+        ));
+    }
+    let by_tls = |passed: &Passed| settings.tls.enabled && is_tcp(passed);
+    let endpoints = passed.into_iter().map(|passed| Endpoint {
+        protocol: settings.protocol(),
+        tls: by_tls(&passed).then(|| settings.tls.client_cert()),
+        place: Place::Passed(Arc::new(passed)),
+    });
+    Ok(endpoints.collect())
 }
 
 /// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached. Every bad entry is told.
@@ -235,6 +253,7 @@ mod tests {
         let name = |endpoint: &Endpoint| match &endpoint.place {
             Place::Tcp(address) => address.to_string(),
             Place::Unix { path, mask } => format!("{} {mask:o}", path.display()),
+            Place::Passed(passed) => format!("{passed:?}"),
         };
         Ok(endpoints(settings)?.iter().map(name).collect())
     }

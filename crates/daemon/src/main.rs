@@ -27,6 +27,7 @@ mod secret;
 mod settings;
 mod signals;
 mod stats;
+mod systemd;
 mod tls;
 mod units;
 mod users;
@@ -36,7 +37,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use larder_runtime::{Gate, Server};
+use larder_runtime::{Config, Server};
 
 use crate::cli::Request;
 use crate::daemon::Larderd;
@@ -120,14 +121,21 @@ fn load_users(settings: &Settings) -> Result<Option<Arc<Users>>, Refusal> {
 }
 
 /// Starts, serves, and ends when told to.
-fn serve(settings: Settings) -> Result<(), Refusals> {
+fn serve(mut settings: Settings) -> Result<(), Refusals> {
     logging::start(settings.verbosity);
+    let passed = systemd::sockets()?;
+    systemd::adapt(&mut settings, &passed);
     let signals = signals::take_over()?;
     limits::raise(&settings)?;
     go_on_as_user(&settings)?;
     announce::oddities(&settings);
+    let endpoints = match passed.is_empty() {
+        true => listen::endpoints(&settings)?,
+        false => listen::passed(&settings, passed)?,
+    };
     let (certs, users) = (load_certs(&settings)?, load_users(&settings)?);
-    let server = bind(&settings, users.as_ref().map(|users| users.gate()))?;
+    let gate = users.as_ref().map(|users| users.gate());
+    let server = bind(settings.to_config(endpoints, gate))?;
     let mut pidfile = PidFile::prepare(&settings)?;
     port_file::write(&server.local_addrs());
     announce::serving(&settings, &server);
@@ -147,6 +155,7 @@ fn serve(settings: Settings) -> Result<(), Refusals> {
         file.write();
     }
     let remove_at_end = pidfile.filter(|_| settings.background);
+    systemd::ready(&server.listening_on());
     let daemon = Larderd::new(settings, certs, users, reloads);
     let stopped = server.run(Arc::new(daemon));
     if let Some(file) = remove_at_end {
@@ -159,9 +168,8 @@ fn serve(settings: Settings) -> Result<(), Refusals> {
 }
 
 /// Binds the sockets.
-fn bind(settings: &Settings, gate: Option<Arc<Gate>>) -> Result<Server, Refusals> {
-    let endpoints = listen::endpoints(settings)?;
+fn bind(config: Config) -> Result<Server, Refusals> {
     let denied = |error| Refusal::system(format!("cannot start: {error}")).explained();
-    let server = Server::bind(settings.to_config(endpoints, gate));
+    let server = Server::bind(config);
     server.map_err(|error| denied(error).into())
 }

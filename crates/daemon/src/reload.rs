@@ -14,6 +14,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::limits::FILES_SETTLE;
 use crate::refusal::Refusal;
+use crate::systemd;
 use crate::tls::Certs;
 use crate::users::Users;
 
@@ -117,7 +118,11 @@ impl Files {
                 recv(reasons) -> reason => match reason {
                     Err(_) => return,
                     Ok(Reason::Changed) => settled = channel::after(FILES_SETTLE),
-                    Ok(Reason::Signal) => self.read(false),
+                    Ok(Reason::Signal) => {
+                        systemd::reloading();
+                        self.read(false);
+                        systemd::reloaded();
+                    }
                     Ok(Reason::Asked(outcome)) => {
                         let read = self.certs.as_ref().map_or(Ok(()), |certs| certs.reload());
                         let _ = outcome.send(read);

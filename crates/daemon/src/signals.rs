@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 use crate::logging;
 use crate::refusal::Refusal;
 use crate::reload::Reloads;
+use crate::systemd;
 
 /// Takes the signals over: from now on none of them ends the process, and they wait until [`watch`] begins.
 pub(crate) fn take_over() -> Result<Signals, Refusal> {
@@ -29,11 +30,16 @@ pub(crate) fn watch(
             match signal {
                 SIGHUP => match &reloads {
                     Some(reloads) => reloads.signal(),
-                    None => log::info!("SIGHUP: there is nothing to read anew"),
+                    None => {
+                        systemd::reloading();
+                        log::info!("SIGHUP: there is nothing to read anew");
+                        systemd::reloaded();
+                    }
                 },
                 _ => {
                     let (name, stop) = stop_by(signal);
                     log::info!("{name}: stopping");
+                    systemd::stopping();
                     // The first reason stands, for the runtime as well.
                     let _ = REASON.set(name);
                     if stop == Stop::Graceful {

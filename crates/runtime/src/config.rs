@@ -9,6 +9,7 @@ use larder_store::{ShardConfig, page_bytes_for};
 use crate::client_limits::ClientLimits;
 use crate::gate::Gate;
 use crate::limits::HEAP_ALLOWANCE;
+use crate::passed::Passed;
 use crate::tls::ClientCert;
 use crate::tunables::Tunables;
 
@@ -35,6 +36,8 @@ pub enum Place {
         /// Permission bits, for instance 0o700.
         mask: u32,
     },
+    /// A socket that another process has opened (systemd's socket activation).
+    Passed(Arc<Passed>),
 }
 
 /// Which protocols connections may speak.

@@ -15,6 +15,7 @@ use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use crate::config::Place;
+use crate::passed::Passed;
 use crate::tls::{ENCRYPT_BYTES, Fault, TlsSession};
 
 /// A client's socket.
@@ -277,6 +278,9 @@ impl ListenSocket {
             Place::Unix { path, mask } => {
                 listen_unix(path, *mask, backlog).map_err(|error| named(error, path.display()))
             }
+            Place::Passed(passed) => {
+                take_passed(passed).map_err(|error| named(error, "a socket that was passed on"))
+            }
         }
     }
 
@@ -410,6 +414,32 @@ fn listen_unix(path: &Path, mask: u32, backlog: u32) -> io::Result<ListenSocket>
         UnixListener::from_std(socket.into()),
         path.to_owned(),
     ))
+}
+
+/// Its queue is as long as whoever opened it has made it.
+fn take_passed(passed: &Passed) -> io::Result<ListenSocket> {
+    let listens = match passed {
+        Passed::Tcp(listener) => SockRef::from(listener).is_listener()?,
+        Passed::Unix(listener) => SockRef::from(listener).is_listener()?,
+    };
+    if !listens {
+        let why = "it is a connection: the unit of the socket needs Accept=no";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    match passed {
+        Passed::Tcp(listener) => {
+            listener.set_nonblocking(true)?;
+            Ok(ListenSocket::Tcp(TcpListener::from_std(
+                listener.try_clone()?,
+            )))
+        }
+        Passed::Unix(listener) => {
+            listener.set_nonblocking(true)?;
+            let path = passed.unix_path().unwrap_or_default();
+            let listener = UnixListener::from_std(listener.try_clone()?);
+            Ok(ListenSocket::Unix(listener, path))
+        }
+    }
 }
 
 /// Removes a socket that an earlier process has left behind. One where somebody answers is kept, and so is a file of any
