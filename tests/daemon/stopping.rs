@@ -160,8 +160,13 @@ fn what_prevents_a_start_in_the_background_is_told() {
     let port = holder.ports()[0].replace("TCP INET: ", "");
     let mut daemon = Daemon::spawn(&["-d", "-p", &port, "-l", "127.0.0.1"], &[]);
     assert_eq!(daemon.ended().code(), Some(71));
-    let expected = format!("127.0.0.1:{port}");
-    assert!(daemon.log().contains(&expected), "{}", daemon.log());
+    let log = daemon.log();
+    let expected = format!("larderd: cannot start: cannot listen on 127.0.0.1:{port}: ");
+    assert!(log.contains(&expected), "{log}");
+    assert!(
+        log.contains("another process listens there; end it, or"),
+        "{log}"
+    );
 }
 
 fn pid_in(path: &Path) -> Pid {

@@ -274,7 +274,9 @@ impl ListenSocket {
     /// Opens a socket to listen on.
     pub(crate) fn open(place: &Place, backlog: u32) -> io::Result<Self> {
         match place {
-            Place::Tcp(addr) => listen_tcp(*addr, backlog).map_err(|error| named(error, addr)),
+            Place::Tcp(addr) => {
+                listen_tcp(*addr, backlog).map_err(|error| named(with_advice(error, *addr), addr))
+            }
             Place::Unix { path, mask } => {
                 listen_unix(path, *mask, backlog).map_err(|error| named(error, path.display()))
             }
@@ -380,6 +382,23 @@ impl Source for ListenSocket {
 
 fn named(error: io::Error, what: impl std::fmt::Display) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {what}: {error}"))
+}
+
+/// The system's error at a TCP address, and what can be done about it.
+fn with_advice(error: io::Error, addr: SocketAddr) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there; end it, or take another port",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address (`ip addr` shows its own)"
+        }
+        io::ErrorKind::PermissionDenied if addr.port() < 1024 => {
+            let why = "ports below 1024 are root's, and it is not root: take another, or let systemd open it \
+                       (larderd.socket)";
+            return io::Error::new(error.kind(), why);
+        }
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("{error}: {advice}"))
 }
 
 fn tcp_name(addr: SocketAddr) -> String {
