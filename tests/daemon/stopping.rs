@@ -97,19 +97,15 @@ fn a_pidfile_that_cannot_be_written_is_told_before_the_terminal_is_left() {
     }
     for path in paths {
         let args = ["-p", "-1", "-l", "127.0.0.1", "-P", &path];
-        let outcome = run(&[&["-d"], &args[..]].concat());
-        assert_eq!(outcome.status.code(), Some(71), "{}", outcome.output);
-        let why = format!("larderd: -P {path}: cannot be written: ");
-        assert!(outcome.output.contains(&why), "{}", outcome.output);
-        let as_whom = outcome
-            .output
-            .contains("as nobody, whom root has gone on as");
-        assert_eq!(
-            as_whom,
-            outcome.output.contains("denied"),
-            "{}",
-            outcome.output
-        );
+        for first in [&["-d"][..], &["-d", "--check-config"]] {
+            let outcome = run(&[first, &args[..]].concat());
+            let said = outcome.output;
+            assert_eq!(outcome.status.code(), Some(71), "{said}");
+            let why = format!("larderd: -P {path}: cannot be written: ");
+            assert!(said.contains(&why), "{said}");
+            let as_whom = said.contains("as nobody, whom root has gone on as");
+            assert_eq!(as_whom, said.contains("denied"), "{said}");
+        }
         // Otherwise it serves nevertheless, as memcached does.
         Daemon::start(&args).wait_for_log(&format!("-P {path}: cannot be written: "));
     }

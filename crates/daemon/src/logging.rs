@@ -16,8 +16,8 @@ use crate::log_queue::{self, ToQueue};
 /// What all lines of ours are called, whichever of our crates they come from: an operator knows but one name.
 const TARGET: &str = "larderd";
 
-/// What the names of the crates below the daemon begin with, and its own does not.
-const CRATES_BELOW: &str = "larder_";
+/// What the names of the daemon's crates begin with.
+const CRATES: &str = "larder";
 
 /// env_logger decides and words; what is on its way is waited for by [`Log::flush`].
 struct Logger(env_logger::Logger);
@@ -47,7 +47,7 @@ impl Log for Logger {
 }
 
 fn target(own: &str) -> &str {
-    match own.starts_with(CRATES_BELOW) {
+    match own.starts_with(CRATES) {
         true => TARGET,
         false => own,
     }

@@ -95,6 +95,7 @@ fn check(settings: &Settings, mut refusals: Vec<Refusal>) -> Result<(), Refusals
         refusals.extend(certs.err());
     }
     refusals.extend(users.err());
+    refusals.extend(PidFile::check(settings));
     announce::oddities(settings);
     Refusals::any(refusals)?;
     print("larderd: the configuration is good\n");

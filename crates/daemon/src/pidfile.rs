@@ -7,7 +7,7 @@ use std::process;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 
 use crate::privileges;
 use crate::refusal::Refusal;
@@ -32,19 +32,28 @@ impl PidFile {
                 path.display()
             );
         }
-        let why = match Self::make_room(path) {
-            Ok(file) => return Ok(Some(file)),
+        match Self::make_room(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if settings.background => Err(refused(path, &error, settings)),
             Err(error) => {
-                privileges::explain(format!("-P {}: cannot be written: {error}", path.display()))
-            }
-        };
-        match settings.background {
-            true => Err(Refusal::system(why)),
-            false => {
-                log::warn!("{why}");
+                log::warn!("{}", unwritable(path, &error));
                 Ok(None)
             }
         }
+    }
+
+    /// The refusal that a start would end with, as far as it shows without writing anything.
+    pub(crate) fn check(settings: &Settings) -> Option<Refusal> {
+        let path = settings
+            .pidfile
+            .as_deref()
+            .filter(|_| settings.background)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let denied = access(folder, AccessFlags::W_OK | AccessFlags::X_OK).err()?;
+        Some(refused(path, &denied.into(), settings))
     }
 
     fn make_room(path: &Path) -> io::Result<Self> {
@@ -62,7 +71,7 @@ impl PidFile {
         let written = writeln!(self.temporary, "{}", process::id())
             .and_then(|()| fs::rename(beside(&self.path, TEMPORARY), &self.path));
         if let Err(error) = written {
-            log::warn!("-P {}: cannot be written: {error}", self.path.display());
+            log::warn!("{}", unwritable(&self.path, &error));
         }
     }
 
@@ -75,6 +84,20 @@ impl PidFile {
             log::warn!("-P {}: cannot be removed: {error}", self.path.display());
         }
     }
+}
+
+fn refused(path: &Path, error: &io::Error, settings: &Settings) -> Refusal {
+    let refusal = Refusal::system(unwritable(path, error));
+    settings.places.put(refusal, &["pidfile"])
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "; make its folder, for the user that larderd goes on as",
+        _ => "",
+    };
+    let path = path.display();
+    privileges::explain(format!("-P {path}: cannot be written: {error}{advice}"))
 }
 
 /// What the temporary file's name ends with.
