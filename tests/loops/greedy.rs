@@ -112,6 +112,26 @@ fn a_gigabyte_without_a_newline() {
     server.assert_serves("a gigabyte without a newline");
 }
 
+/// A get's line may be 4 MiB long: of forty such without an end, those that are too many are closed.
+#[test]
+fn forty_long_gets_without_a_newline() {
+    let _turn = one_at_a_time();
+    let mut server = Server::larderd(&["-m", "64", "-t", "1"]);
+    let before = server.rss();
+    let line = [b"get ".to_vec(), vec![b'k'; 7 * MIB as usize / 2]].concat();
+    let mut conns: Vec<Conn> = (0..40).map(|_| server.connect()).collect();
+    for conn in &mut conns {
+        push(conn, &line, 1);
+        assert_within(&server, before, 28 * MIB, "long gets without a newline");
+    }
+    let mut many = server.connect();
+    many.send(format!("get{}\r\n", " key".repeat(100_000)).as_bytes());
+    assert_eq!(many.line(), "END");
+    let most = || many.stat("curr_connections") <= 6;
+    wait_until(Duration::from_secs(20), "most to be closed", most);
+    server.assert_serves("long gets without a newline");
+}
+
 /// Their memory is reserved as it arrives: two hundred promises do not push out what others have stored.
 #[test]
 fn two_hundred_that_promise_a_megabyte_and_send_a_kilobyte() {

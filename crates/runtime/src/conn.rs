@@ -11,7 +11,7 @@ use larder_store::RelTime;
 use crate::config::Protocol;
 use crate::execute::{CloseReason, Session, Unfinished};
 use crate::gate::{Gate, Pass};
-use crate::limits::ENTRY_INPUT_MAX;
+use crate::limits::{ENTRY_INPUT_MAX, LONG_INPUT_BYTES};
 use crate::seats::Seat;
 use crate::shared::ConnInfo;
 use crate::socket::Socket;
@@ -181,6 +181,21 @@ impl Conn {
     /// Whether replies wait to be sent.
     pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty() || self.socket.owes()
+    }
+
+    /// Bytes that its input takes, if that is long; else 0.
+    pub(crate) fn long_input_bytes(&self) -> usize {
+        match self.input.len() > LONG_INPUT_BYTES {
+            true => self.input.capacity(),
+            false => 0,
+        }
+    }
+
+    /// Drops its input, and says so.
+    pub(crate) fn give_up_input(&mut self, error: &[u8]) {
+        self.input = Vec::new();
+        self.input_at = 0;
+        self.output.extend_from_slice(error);
     }
 
     /// Puts a turn's replies aside, until it goes on.

@@ -169,7 +169,7 @@ impl Harness {
         let (used, pause) = turn.run(&mut client.session, &client.input, &mut replies);
         client.input.drain(..used);
         let goes_on = match pause {
-            Pause::Input | Pause::Memory | Pause::Answer => false,
+            Pause::Input | Pause::LongInput | Pause::Memory | Pause::Answer => false,
             Pause::Yield | Pause::Taken | Pause::Output | Pause::Watch => true,
             Pause::Close(_) => {
                 client.closed = true;
@@ -327,6 +327,28 @@ mod tests {
         assert_eq!(rows.len(), count);
         let steps = rows.windows(2).all(|pair| pair[1].0 == pair[0].0 + 32);
         assert!(steps && rows.iter().all(|(_, items)| *items == "2"));
+    }
+
+    /// A long line in small packets would be searched in full with each of them.
+    #[test]
+    fn what_was_searched_is_not_looked_at_again() {
+        let harness = Harness::new(1, 64 << 20).expect("a descriptor");
+        for line in ["get k\r\n", "mg k v\r\n", "set k 0 0 1\r\n1\r\n"] {
+            let mut client = harness.connect();
+            client.session.searched = line.len();
+            let replies = harness.feed(&mut client, line.as_bytes());
+            assert_eq!(replies, b"", "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_data_block_takes_is_counted() {
+        let harness = Harness::new(1, 64 << 20).expect("a descriptor");
+        let mut client = harness.connect();
+        assert_eq!(client.session.buffer_bytes(), 0);
+        let head = b"set k 0 0 60000\r\n";
+        harness.feed(&mut client, &[head, &[b'v'; 30_000][..]].concat());
+        assert!(client.session.buffer_bytes() >= 30_000);
     }
 
     const LARGE: &[u8] = b"set key 0 0 1000000\r\n";

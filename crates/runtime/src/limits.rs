@@ -11,6 +11,15 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 /// by itself, and a large value wants the whole buffer.
 pub(crate) const SMALL_READ: usize = 256;
 
+/// Bytes of input that is not done with from which a connection's is long, which only that of a `get` of thousands of keys
+/// comes to be; and bytes that all long ones of a worker may take. When they would take more, the longest is given up, and
+/// its connection closed.
+pub(crate) const LONG_INPUT_BYTES: usize = 256 * 1024;
+pub(crate) const LONG_INPUTS_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of room that a worker keeps for the replies of a turn: few need more.
+pub(crate) const REPLIES_KEPT: usize = 2 * OUTPUT_HIGH;
+
 /// Replies waiting to be sent above which a connection's next command, or the next key of a get, waits, unless
 /// `-o output_max` says otherwise. One reply more of up to [`BORROW_COPY_MAX`] may lie on top.
 pub(crate) const OUTPUT_HIGH: usize = 128 * 1024;
@@ -80,5 +89,6 @@ pub(crate) const DETAIL_ROW_BYTES: usize = 32 * 1024;
 pub(crate) const DUMP_BYTES_PER_TURN: usize = 8 * 1024;
 pub(crate) const DUMP_STEPS_PER_TURN: usize = 8;
 
+const _: () = assert!(LONG_INPUT_BYTES > READ_BYTES);
 const _: () = assert!(SLICE_BYTES <= BORROW_COPY_MAX);
 const _: () = assert!(READ_BYTES <= BORROW_COPY_MAX);

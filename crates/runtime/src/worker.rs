@@ -4,6 +4,7 @@
 //! come back to those that were set aside, keep the shard's house. Nothing in here blocks but the wait.
 
 mod entering;
+mod long_inputs;
 mod overdue;
 mod serve;
 
@@ -23,7 +24,7 @@ use crate::conn::Conn;
 use crate::daemon::Daemon;
 use crate::event_loop::{EventLoop, Ready};
 use crate::execute::{CloseReason, Holding, note_events};
-use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, STEP_BUDGET};
+use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, REPLIES_KEPT, STEP_BUDGET};
 use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
@@ -64,6 +65,8 @@ pub(crate) struct Worker<'a> {
     awaiting: Vec<usize>,
     /// Connections that watch.
     watching: Vec<usize>,
+    /// Connections with long input.
+    long_inputs: Vec<usize>,
     /// What closed connections still hold in shards that were taken, or as watchers.
     holdings: Vec<Holding>,
     read_buf: Box<[u8]>,
@@ -101,6 +104,7 @@ impl<'a> Worker<'a> {
             parked: Vec::new(),
             awaiting: Vec::new(),
             watching: Vec::new(),
+            long_inputs: Vec::new(),
             holdings: Vec::new(),
             read_buf: vec![0; READ_BYTES].into_boxed_slice(),
             replies: Vec::with_capacity(OUTPUT_HIGH),
@@ -204,6 +208,9 @@ impl<'a> Worker<'a> {
         self.face.buffer_bytes.set(bytes);
         self.close_overdue();
         self.give_up_entering();
+        if self.replies.capacity() > REPLIES_KEPT {
+            self.replies = Vec::with_capacity(OUTPUT_HIGH);
+        }
     }
 
     /// Takes in the connections that the listener has sent.
@@ -308,11 +315,16 @@ impl<'a> Worker<'a> {
         };
         self.log_close(&conn, reason);
         self.note_close(&conn, reason);
-        self.aside.retain(|&other| other != number);
-        self.parked.retain(|&other| other != number);
-        self.watching.retain(|&other| other != number);
-        self.queue.retain(|&other| other != number);
-        self.awaiting.retain(|&other| other != number);
+        // Most are closed in their turn, and wait nowhere.
+        if conn.queued {
+            self.queue.retain(|&other| other != number);
+            for waiting in [&mut self.aside, &mut self.parked, &mut self.awaiting] {
+                waiting.retain(|&other| other != number);
+            }
+        }
+        if conn.session.watches() {
+            self.watching.retain(|&other| other != number);
+        }
         self.entering.forget(number);
         self.face.conns.take(1);
         let Conn {
@@ -373,6 +385,9 @@ impl<'a> Worker<'a> {
             CloseReason::LineTooLong => {
                 self.face.counters.add(Counter::LinesTooLong, 1);
                 "sent a line longer than any command, or than -o input_max"
+            }
+            CloseReason::LongInputs => {
+                "sent a long line without its end while others did, and they take too much memory"
             }
             CloseReason::SlowRequest => {
                 self.face.counters.add(Counter::RequestTimeouts, 1);

@@ -26,6 +26,8 @@ use crate::watch::{Feed, Watcher, Watchers};
 pub(crate) enum Pause {
     /// More input is needed.
     Input,
+    /// More input is needed, and there is much already that cannot be done without it.
+    LongInput,
     /// It has had its `-R` commands in a row.
     Yield,
     /// The shard it needs is taken: to be set aside.
@@ -49,6 +51,8 @@ pub(crate) enum CloseReason {
     Normal,
     /// A line longer than any command.
     LineTooLong,
+    /// Its long line had no end, and the memory of such lines had come to its bound.
+    LongInputs,
     /// An HTTP request, from a browser or a scanner.
     Http,
     /// A binary frame with the wrong first byte, or of the wrong shape: where the next one begins is anybody's guess.

@@ -37,12 +37,15 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
         commands_left: &mut u32,
     ) -> Used {
+        // What has come of a line is searched once: a long one in small packets would be searched in full with each.
+        if session.searched > 0 {
+            return self.any_line(session, input, out, commands_left);
+        }
         // One look for all the lines that are recognised together.
         if *commands_left > 0
             && !self.observed()
             && let Some(line) = frequent(input)
         {
-            session.searched = 0;
             if line.end() < input.len() {
                 return self.several(session, input, out, commands_left);
             }
@@ -56,7 +59,7 @@ impl Turn<'_> {
                 }
             };
         }
-        if let Some(used) = self.mg_plain(session, input, out, commands_left) {
+        if let Some(used) = self.mg_plain(input, out, commands_left) {
             return used;
         }
         self.any_line(session, input, out, commands_left)

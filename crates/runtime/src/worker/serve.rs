@@ -127,6 +127,8 @@ impl<'a> Worker<'a> {
         };
         let handshaking = conn.socket.is_handshaking();
         if handshaking && !self.entering.take_handshake() {
+            // What was put aside for it and taken up again is not to come to the next one.
+            conn.keep_replies(&mut self.replies);
             return enqueue(conn, &mut self.queue, number);
         }
         let mut pause = Pause::Input;
@@ -224,6 +226,10 @@ impl<'a> Worker<'a> {
                 {
                     log::error!("the listening thread cannot be woken to stop: {error}");
                 }
+            }
+            Pause::LongInput => {
+                self.write_out(number);
+                return self.limit_long_inputs(number);
             }
             Pause::Input => {}
         }
@@ -331,10 +337,15 @@ fn work(turn: &Turn<'_>, conn: &mut Conn, came: &[u8], replies: &mut Vec<u8>) ->
 /// Whether as much may be kept of a connection as is left of its input.
 #[inline(never)]
 fn judge_kept(turn: &Turn<'_>, conn: &Conn, pause: Pause) -> Pause {
-    let waits = pause == Pause::Input;
-    match waits && conn.kept_input() > turn.config.client_limits.input_max {
-        true => Pause::Close(CloseReason::LineTooLong),
-        false => pause,
+    if pause != Pause::Input {
+        return pause;
+    }
+    if conn.kept_input() > turn.config.client_limits.input_max {
+        return Pause::Close(CloseReason::LineTooLong);
+    }
+    match conn.long_input_bytes() {
+        0 => pause,
+        _ => Pause::LongInput,
     }
 }
 

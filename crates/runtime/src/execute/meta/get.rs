@@ -29,7 +29,6 @@ impl Turn<'_> {
     #[inline(never)]
     pub(in super::super) fn mg_plain(
         &self,
-        session: &mut Session,
         input: &[u8],
         out: &mut Vec<u8>,
         commands_left: &mut u32,
@@ -44,7 +43,6 @@ impl Turn<'_> {
             Fetched::Other => return None,
         }
         *commands_left -= 1;
-        session.searched = 0;
         Some((line_len, None))
     }
 
