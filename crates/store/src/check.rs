@@ -4,10 +4,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::chunk::ChunkId;
+use crate::chunk::{ChunkId, PageId};
+use crate::class::ClassId;
 use crate::item::{self, ChunkState, Item, Piece};
 use crate::list::List;
 use crate::shard::Shard;
+
+/// What was found in pages.
+#[derive(Default)]
+struct InPages {
+    items: usize,
+    pieces: usize,
+    used: usize,
+}
 
 impl Shard {
     /// Says what is wrong with the shard, if anything is.
@@ -108,59 +117,28 @@ impl Shard {
     }
 
     fn check_pages(&self, linked: &HashSet<u32>) -> Result<(), String> {
-        let (mut in_rings, mut items, mut pieces) = (0, 0, 0);
+        let mut in_all = InPages::default();
+        let mut in_rings = 0;
         for (class, entry) in self.slab.classes() {
             let partial = self.list(&entry.partial);
             let ring = self.list(&entry.ring);
-            let mut used_chunks = 0;
+            let used_before = in_all.used;
             for &id in &ring {
-                let page = self.slab.pages.page(id);
-                let states = (0..page.fresh as usize).map(|index| ChunkId::new(id, index));
-                let states: Vec<_> = states
-                    .map(|id| (id, item::state(self.slab.pages.chunk(id))))
-                    .collect();
-                let free = states
-                    .iter()
-                    .filter(|(_, state)| *state == ChunkState::Free)
-                    .count();
-                let used = states.len() - free;
-                if page.class != class || used != page.used as usize || used == 0 {
-                    return Err(format!(
-                        "page {id} of {class:?} has {used} chunks in use and says {}",
-                        page.used
-                    ));
-                }
-                if free != self.slab.pages.count_free_list(id)
-                    || partial.contains(&id) == page.full()
-                {
-                    return Err(format!(
-                        "the free chunks of page {id} are not where they should be"
-                    ));
-                }
-                used_chunks += used as u64;
-                items += states
-                    .iter()
-                    .filter(|(id, state)| *state == ChunkState::Item && linked.contains(&id.0))
-                    .count();
-                pieces += states
-                    .iter()
-                    .filter(|(_, state)| *state == ChunkState::Piece)
-                    .count();
+                self.check_page(id, class, partial.contains(&id), linked, &mut in_all)?;
             }
-            if used_chunks != entry.stats.used_chunks || ring.len() as u64 != entry.stats.pages {
+            let used = in_all.used - used_before;
+            if used as u64 != entry.stats.used_chunks || ring.len() as u64 != entry.stats.pages {
                 return Err(format!(
-                    "{class:?} counts {} chunks in use and has {used_chunks}",
+                    "{class:?} counts {} chunks in use and has {used}",
                     entry.stats.used_chunks
                 ));
             }
             in_rings += ring.len();
         }
-        let chained: usize = self
-            .chains
-            .iter()
-            .filter(|(_, chain)| chain.joined_to.is_none())
-            .map(|(_, chain)| self.chain_len(chain.first))
-            .sum();
+        let whole = self.chains.iter().map(|(_, chain)| chain);
+        let whole = whole.filter(|chain| chain.joined_to.is_none());
+        let chained: usize = whole.map(|chain| self.chain_len(chain.first)).sum();
+        let InPages { items, pieces, .. } = in_all;
         if items != linked.len() || pieces != chained {
             return Err(format!(
                 "{items} items and {pieces} pieces in pages, {} and {chained} known",
@@ -172,6 +150,42 @@ impl Shard {
             return Err(format!(
                 "{} pages are mapped and {held} are accounted for",
                 self.slab.pages.mapped()
+            ));
+        }
+        Ok(())
+    }
+
+    /// One page of a class, which is said to be among those with a free chunk or not. Counts what is on it.
+    fn check_page(
+        &self,
+        id: PageId,
+        class: ClassId,
+        partial: bool,
+        linked: &HashSet<u32>,
+        counts: &mut InPages,
+    ) -> Result<(), String> {
+        let page = self.slab.pages.page(id);
+        let chunks = (0..page.fresh as usize).map(|index| ChunkId::new(id, index));
+        let mut free = 0;
+        for chunk in chunks {
+            match item::state(self.slab.pages.chunk(chunk)) {
+                ChunkState::Free => free += 1,
+                ChunkState::Item if linked.contains(&chunk.0) => counts.items += 1,
+                ChunkState::Piece => counts.pieces += 1,
+                ChunkState::Item | ChunkState::Orphan => {}
+            }
+        }
+        let used = page.fresh as usize - free;
+        counts.used += used;
+        if page.class != class || used != page.used as usize || used == 0 {
+            return Err(format!(
+                "page {id} of {class:?} has {used} chunks in use and says {}",
+                page.used
+            ));
+        }
+        if free != self.slab.pages.count_free_list(id) || partial == page.full() {
+            return Err(format!(
+                "the free chunks of page {id} are not where they should be"
             ));
         }
         Ok(())

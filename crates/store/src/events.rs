@@ -6,7 +6,6 @@ use crate::chain::head_class;
 use crate::chunk::ChunkId;
 use crate::class::ClassId;
 use crate::hash::KeyHash;
-use crate::hint::Hint;
 use crate::item::{Item, RelTime, front_len};
 use crate::limits::{CHUNK_MAX, EVENT_BYTES_MAX};
 use crate::shard::Shard;
@@ -98,7 +97,7 @@ impl Shard {
 
     /// What a command would find under the key; counts nothing and changes nothing.
     pub fn look(&self, hash: KeyHash, key: &[u8], now: RelTime) -> Seen {
-        let Some(id) = self.find::<0>(hash, Hint::NONE, key) else {
+        let Some(id) = self.seek(hash, key) else {
             return Seen::Nothing;
         };
         let item = Item::new(self.slab.pages.chunk(id));
@@ -169,6 +168,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::Hint;
     use crate::{KeyHasher, Moment, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques, Value};
 
     struct NoUniques;

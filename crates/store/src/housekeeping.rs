@@ -40,18 +40,23 @@ impl Shard {
         surplus
     }
 
-    /// Makes the shard give up `pages` of its grant, evicting what is on them. Returns how many it could.
+    /// Makes the shard give up to `pages` of its grant, evicting what is on them. Returns how many it gave: fewer where
+    /// nothing can go, or where what goes only pays for what the index has taken beyond the grant.
     pub fn give_up(&mut self, pages: usize, now: RelTime) -> usize {
-        for given in 0..pages {
+        let mut given = 0;
+        for _ in 0..pages {
             let has_room = self.slab.charged() < self.slab.grant
                 || self.slab.unmap_any()
                 || self.config.evictions && self.shed_page(now);
             if !has_room {
-                return given;
+                break;
             }
-            self.slab.grant -= 1;
+            if self.slab.charged() < self.slab.grant {
+                self.slab.grant -= 1;
+                given += 1;
+            }
         }
-        pages
+        given
     }
 
     /// Takes the memory of pages that were given up, to be dropped when the shard is lent no more.
@@ -132,5 +137,51 @@ impl Shard {
     /// Bytes of the index and of those not yet dropped.
     pub(crate) fn index_bytes(&self) -> usize {
         self.index.bytes() + self.dead_indexes.iter().map(Index::bytes).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hint, KeyHasher, Moment, ShardConfig, StoreRequest, StoreVerb, Uniques, Value};
+
+    struct Zero;
+
+    impl Uniques for Zero {
+        fn next(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn what_the_index_took_beyond_the_grant_is_paid_before_a_page_is_given() {
+        let hasher = KeyHasher::with_seed(1);
+        let mut shard = Shard::new(ShardConfig::default(), hasher.clone());
+        shard.grant(32);
+        for number in 0_u32..1000 {
+            let (verb, key) = (StoreVerb::Set, &number.to_le_bytes());
+            let request = StoreRequest {
+                verb,
+                key,
+                flags: 0,
+                exptime: 0,
+            };
+            let at = Moment {
+                now: 1,
+                uniques: &Zero,
+            };
+            let value = Value::Bytes(&[0; 3000]);
+            shard.store(hasher.hash(key), Hint::NONE, &request, value, at);
+        }
+        let charged = shard.slab.charged();
+        assert_eq!(shard.granted(), 32);
+        shard.slab.index_pages += 34 - charged;
+        let given = [
+            shard.give_up(1, 1),
+            shard.give_up(1, 1),
+            shard.give_up(1, 1),
+        ];
+        assert_eq!(given, [0, 0, 1]);
+        assert_eq!((shard.slab.charged(), shard.granted()), (31, 31));
     }
 }

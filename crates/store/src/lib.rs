@@ -79,7 +79,7 @@ pub use meta::{
 pub use page::Unused;
 pub use pending::Pending;
 pub use pin::{Pin, Revoked};
-pub use shard::{Deleted, Moment, Shard, ShardConfig, Uniques};
+pub use shard::{Deleted, Moment, SHARED, Shard, ShardConfig, Uniques};
 pub use stats::{ClassStats, StoreStats};
 pub use walk::{ItemInfo, ListAt, WalkAt};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

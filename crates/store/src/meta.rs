@@ -222,7 +222,7 @@ impl Shard {
             Stored::Stored(unique) => {
                 let marks = WON | binary_mark(with.binary_key);
                 let unique = self.stamp(hash, key, marks, with.unique).unwrap_or(unique);
-                if !unseen && let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+                if !unseen && let Some(id) = self.seek(hash, key) {
                     ItemMut(self.slab.pages.chunk_mut(id)).fetch(at.now);
                 }
                 Some(unique)
@@ -277,7 +277,7 @@ impl Shard {
                 if marks != 0 || with.unique.is_some() {
                     *unique = self.stamp(hash, key, marks, with.unique).unwrap_or(*unique);
                 }
-                if joins && let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+                if joins && let Some(id) = self.seek(hash, key) {
                     len = Item::new(self.slab.pages.chunk(id)).value_len();
                 }
             }
@@ -356,7 +356,7 @@ impl Shard {
             return (result, exptimes);
         };
         let given = *unique;
-        if let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+        if let Some(id) = self.seek(hash, key) {
             let item = Item::new(self.slab.pages.chunk(id));
             let marks = item.marks() | binary_mark(with.binary_key);
             let old = item.exptime();
@@ -374,7 +374,7 @@ impl Shard {
 
     /// Everything about an item, without a use of it.
     pub fn inspect(&self, hash: KeyHash, key: &[u8], now: RelTime) -> Option<ItemInfo<'_>> {
-        let id = self.find::<0>(hash, Hint::NONE, key)?;
+        let id = self.seek(hash, key)?;
         let expired = Item::new(self.slab.pages.chunk(id)).expired(now);
         (!expired).then(|| self.info(id))
     }
@@ -382,7 +382,7 @@ impl Shard {
     /// Gives an item marks, and a CAS unique if one was chosen and there are such. Returns that.
     fn stamp(&mut self, hash: KeyHash, key: &[u8], marks: u8, unique: Option<u64>) -> Option<u64> {
         // Its time may be over already, which is no reason to look away.
-        let id = self.find::<0>(hash, Hint::NONE, key)?;
+        let id = self.seek(hash, key)?;
         let unique = unique.filter(|_| self.config.cas);
         let mut item = ItemMut(self.slab.pages.chunk_mut(id));
         item.set_marks(marks);
@@ -400,7 +400,7 @@ impl Shard {
     }
 
     fn give_exptime(&mut self, hash: KeyHash, key: &[u8], exptime: RelTime) {
-        if let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+        if let Some(id) = self.seek(hash, key) {
             ItemMut(self.slab.pages.chunk_mut(id)).set_exptime(exptime);
             self.slab.pages.page_mut(id.page()).expect_expiry(exptime);
         }

@@ -10,7 +10,6 @@
 
 use crate::chain::{Growth, NoMemory};
 use crate::hash::KeyHash;
-use crate::hint::Hint;
 use crate::item::{Item, ItemMut, OUTDATED, RelTime};
 use crate::limits::{PENDING_RATE_MIN, PENDING_STALL, REVOKED_AT_ONCE};
 use crate::shard::Shard;
@@ -93,7 +92,7 @@ impl Shard {
     /// [`Self::begin`] of a value that is to replace what is there under the key; [`Self::forget_outdated`] is for one that
     /// then does not.
     pub fn begin_set(&mut self, hash: KeyHash, key: &[u8], total: u32) -> Pending {
-        if let Some(id) = self.find::<0>(hash, Hint::NONE, key) {
+        if let Some(id) = self.seek(hash, key) {
             let marks = Item::new(self.slab.pages.chunk(id)).marks();
             ItemMut(self.slab.pages.chunk_mut(id)).set_marks(marks | OUTDATED);
         }
@@ -102,7 +101,7 @@ impl Shard {
 
     /// A value begun with [`Self::begin_set`] could not be kept: removes what was under the key then, if it still is.
     pub fn forget_outdated(&mut self, hash: KeyHash, key: &[u8]) {
-        if let Some(id) = self.find::<0>(hash, Hint::NONE, key)
+        if let Some(id) = self.seek(hash, key)
             && Item::new(self.slab.pages.chunk(id)).marks() & OUTDATED != 0
         {
             self.unlink(hash, id);

@@ -131,6 +131,10 @@ pub struct Shard {
     pub(crate) crawl: Crawl,
 }
 
+/// The `SITE` of the callers that share one copy of the search for an item. Callers with a number of their own have it
+/// written into them, see [`Shard::get`].
+pub const SHARED: u8 = 0;
+
 /// What came of a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
@@ -173,7 +177,8 @@ impl Shard {
     /// Fetches an item and counts it as used. One that lies in one piece is shown at once; of a chunked one the place is
     /// given, for [`Self::at`].
     ///
-    /// `SITE` changes nothing: a caller with a number of its own gets a copy of its own, with the whole search inlined.
+    /// `SITE` changes nothing: a caller with a number of its own gets a copy of its own, with the whole search inlined; the
+    /// others say [`SHARED`].
     #[inline(always)]
     pub fn get<const SITE: u8>(
         &mut self,
@@ -266,6 +271,11 @@ impl Shard {
         self.index.find(hash, |id| self.has_key(id, key))
     }
 
+    /// [`Self::find`] for callers that are seldom.
+    pub(crate) fn seek(&self, hash: KeyHash, key: &[u8]) -> Option<ChunkId> {
+        self.find::<SHARED>(hash, Hint::NONE, key)
+    }
+
     #[inline(always)]
     fn has_key(&self, id: ChunkId, key: &[u8]) -> bool {
         same_key(Item::new(self.slab.pages.chunk(id)).key(), key)
@@ -286,7 +296,7 @@ impl Shard {
         key: &[u8],
         now: RelTime,
     ) -> Option<ChunkId> {
-        self.find_live::<0>(hash, hint, key, now)
+        self.find_live::<SHARED>(hash, hint, key, now)
     }
 
     /// [`Self::find`], of live items only. One whose time is over is taken out.

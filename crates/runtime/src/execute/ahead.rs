@@ -11,7 +11,7 @@ use larder_protocol::text::{Frequent, frequent};
 
 use super::session::State;
 use super::text::Used;
-use super::{Session, Spot, Turn};
+use super::{Session, Spot, Turn, site};
 
 /// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
@@ -67,9 +67,14 @@ impl Turn<'_> {
         for Ahead { line, whole, spot } in &lines {
             *commands_left -= 1;
             let (of_line, pause) = match line {
-                Frequent::Get { key, line_len } => {
-                    self.get_one::<3>(session, spot, key.clone(), *line_len, whole, out)
-                }
+                Frequent::Get { key, line_len } => self.get_one::<{ site::SEVERAL }>(
+                    session,
+                    spot,
+                    key.clone(),
+                    *line_len,
+                    whole,
+                    out,
+                ),
                 Frequent::Set { set, line_len } => {
                     self.store_at::<false>(session, &set.store(), spot, *line_len, whole, out)
                 }

@@ -11,7 +11,7 @@ use larder_store::{ArithRequest, BORROW_COPY_MAX, Create, Deleted, Found, Place,
 use super::session::{After, Filling, Reply, State, Teller, Wire};
 use super::text::{Used, used};
 use super::value::store_verb;
-use super::{CloseReason, Pause, Session, Spot, Turn};
+use super::{CloseReason, Pause, Session, Spot, Turn, site};
 use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
@@ -120,7 +120,10 @@ impl Turn<'_> {
         let key = get.with_key.then_some(get.key);
         // Whether there was something, and if its value is still to be sent, where it is.
         let answered = match get.exptime {
-            None => match lent.shard.get::<5>(hash, hint, get.key, self.now) {
+            None => match lent
+                .shard
+                .get::<{ site::FRAME }>(hash, hint, get.key, self.now)
+            {
                 Some(Ok(found)) => Some(answer(echo, key, found, out)),
                 Some(Err(place)) => Some(answer(echo, key, lent.shard.at(place), out)),
                 None => None,

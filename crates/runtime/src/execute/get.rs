@@ -7,7 +7,7 @@ use larder_store::{Found, KeyHash, Pin, Place, RelTime, Shard};
 
 use super::session::{After, Keys, Sending, State};
 use super::text::Used;
-use super::{Pause, Session, Spot, Turn};
+use super::{Pause, Session, Spot, Turn, site};
 use crate::limits::KEY_BYTES_PER_TURN;
 use crate::shared::{Lent, PrefixCounts};
 use crate::snapshot::Counter;
@@ -36,7 +36,7 @@ impl Turn<'_> {
             return self.get_ahead(session, &spot, key, line_len, input, out);
         }
         let spot = self.spot(&input[key.clone()]);
-        self.get_one::<1>(session, &spot, key, line_len, input, out)
+        self.get_one::<{ site::LONE_GET }>(session, &spot, key, line_len, input, out)
     }
 
     /// [`Self::lone_get`] of an item that was asked for ahead. By itself, since within the
@@ -51,7 +51,7 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
-        self.get_one::<4>(session, spot, key, line_len, input, out)
+        self.get_one::<{ site::GET_AHEAD }>(session, spot, key, line_len, input, out)
     }
 
     /// [`Self::lone_get`] where it is known where to look for the key.
@@ -97,7 +97,7 @@ impl Turn<'_> {
         if self.observed() {
             return self.each_key(session, keys, line, out, Self::fetch_observed);
         }
-        self.each_key(session, keys, line, out, Self::fetch::<2>)
+        self.each_key(session, keys, line, out, Self::fetch::<{ site::KEYS }>)
     }
 
     /// [`Self::keys`], each with `fetch`.

@@ -46,6 +46,17 @@ use crate::watch::Journal;
 /// The first byte of a record of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 22;
 
+/// The callers of the store into which its search for an item is written, each by a number of its own; see
+/// [`larder_store::Shard::get`].
+mod site {
+    pub(super) const LONE_GET: u8 = 1;
+    pub(super) const KEYS: u8 = 2;
+    pub(super) const SEVERAL: u8 = 3;
+    pub(super) const GET_AHEAD: u8 = 4;
+    pub(super) const FRAME: u8 = 5;
+    pub(super) const PLAIN_MG: u8 = 6;
+}
+
 /// What commands are carried out with, for one turn of a worker's loop.
 pub(crate) struct Turn<'a> {
     pub(crate) shared: &'a Shared,

@@ -3,7 +3,7 @@
 //! Everything else in these crates is plain data that one thread owns, or is made of these cells; but for lists that are
 //! replaced as a whole (`arc-swap`: the users of [`Gate`](crate::gate::Gate)) and channels. Numbers are loaded
 //! with acquire and stored with release: on x86 that costs nothing, on ARM little, and nobody has to prove for each of
-//! them that less would do.
+//! them that less would do. But counters that one thread alone adds to are relaxed: they tell nothing of any other memory.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -43,7 +43,7 @@ impl Number {
         self.0.fetch_sub(n, Ordering::AcqRel);
     }
 
-    /// Adds without the cost of one step. For a number that only one thread ever changes.
+    /// Adds without the cost of one step, and orders nothing. For a counter that only one thread ever changes.
     #[inline]
     pub(crate) fn add_alone(&self, n: u64) {
         let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
@@ -92,7 +92,7 @@ impl Switch {
     }
 }
 
-/// Looks at a taken lock before it is given up.
+/// Looks at a taken lock before it is given up, beside the first.
 const LOOKS: usize = 7;
 
 /// A value that is lent to one thread at a time.
@@ -104,7 +104,8 @@ impl<T> Lendable<T> {
         Self(SpinMutex::new(value))
     }
 
-    /// Looks a few dozen times whether it is free; `None` if it is still lent to another.
+    /// Looks eight times whether it is free, with 127 pauses of the processor between; `None` if it is still lent to
+    /// another.
     #[inline(always)]
     pub(crate) fn borrow(&self) -> Option<Guard<'_, T>> {
         self.0.try_lock().or_else(|| self.spin())

@@ -1,7 +1,7 @@
 //! All that threads share, and nothing else shares: shards to be lent, the count of pages, the sequence of CAS
 //! uniques, flushes, counters, connections.
 //!
-//! A shard is *tried*, never waited for: [`Shared::borrow`] looks a few dozen times and gives up. Whoever gave up sets
+//! A shard is *tried*, never waited for: [`Shared::borrow`] looks eight times and gives up. Whoever gave up sets
 //! his connection aside; so no worker sleeps on a lock, and one that was descheduled within a command holds up only
 //! those who need that shard.
 //!
@@ -130,7 +130,7 @@ impl Shared {
         self.shards.len()
     }
 
-    /// Tries for a shard. `None` if it is still taken after a few dozen looks.
+    /// Tries for a shard. `None` if it is still taken after eight looks.
     #[inline]
     pub(crate) fn borrow(&self, index: usize) -> Option<Guard<'_, Lent>> {
         let mut lent = self.shards[index].borrow()?;

@@ -9,7 +9,7 @@ use larder_store::{Found, KeyHash, MetaFound, MetaGet, MetaStore, Place, PlainFo
 use super::super::session::After;
 use super::super::text::Used;
 use super::super::value::PAGES_FOR_SMALL;
-use super::super::{Pause, Session, Turn};
+use super::super::{Pause, Session, Turn, site};
 use super::is_unfit;
 use crate::shared::Lent;
 use crate::snapshot::Counter;
@@ -54,7 +54,10 @@ impl Turn<'_> {
         let Some(mut lent) = self.shared.borrow(shard) else {
             return Fetched::Taken;
         };
-        match lent.shard.get_plain::<6>(hash, get.key, self.now) {
+        match lent
+            .shard
+            .get_plain::<{ site::PLAIN_MG }>(hash, get.key, self.now)
+        {
             PlainFound::Other => return Fetched::Other,
             PlainFound::Nothing => {
                 self.count_mg(false, false);
