@@ -24,7 +24,7 @@ const SEGMENT_BITS: u32 = SHARD_SHIFT - SEGMENT_SHIFT + 1;
 /// So segments are unequal on purpose. Were they equal, all their tables would pass from 112 items, where they are
 /// full, to 113, where they are half empty, at once, and an item's share of the index would go up and down by the
 /// factor of two as the shard grows. Four weights, drawn by a table, are hardly better (72 to 76 bytes per item of
-/// 16 + 16, at `-m` 40 to 112, where this has 72 to 77) and cost 14 instructions more per key.
+/// 16 + 16, at `-m` 40 to 112, where this had 72 to 77 then) and cost 14 instructions more per key.
 const LIGHT: u8 = 100;
 
 /// Behind the last place of a walk.

@@ -355,7 +355,14 @@ impl Shard {
 
     /// Takes an item out of the index and gives back its memory, unless somebody reads it.
     pub(crate) fn unlink(&mut self, hash: KeyHash, id: ChunkId) {
-        let removed = self.index.remove(hash, id);
+        let Self {
+            index,
+            slab,
+            hasher,
+            ..
+        } = self;
+        let hash_of = |id| hasher.hash(Item::new(slab.pages.chunk(id)).key());
+        let removed = index.remove(hash, id, hash_of);
         debug_assert!(removed, "unlinked an item that was not linked");
         self.count_out(id);
         self.discard(id);
