@@ -1,4 +1,4 @@
-//! A standard error that nobody reads.
+//! A standard error that nobody reads, and words that are the same there and in `stats`.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -36,4 +36,15 @@ fn serving_and_stopping_do_not_wait_for_who_reads_the_log() {
     daemon.signal(Signal::SIGUSR1);
     assert!(daemon.ended().success());
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_connection_over_the_limit_is_rejected_in_the_log_as_in_stats() {
+    let daemon = Daemon::start(&["-p", "-1", "-l", "127.0.0.1", "-c", "1"]);
+    let mut first = daemon.connect();
+    assert_eq!(first.set("key", b"value"), "STORED");
+    assert_eq!(daemon.connect().line(), "ERROR Too many open connections");
+    daemon.wait_for_log(": rejected, 1 connections are open (-c 1)");
+    assert_eq!(first.stat("rejected_connections"), 1);
+    assert_eq!(first.stat_of("larder", "rule_kicks"), 0);
 }

@@ -205,7 +205,7 @@ impl Listener {
             let _ = socket.write(ErrorText::TooManyConnections.line());
         }
         if let Some(left_out) = self.quota.take(Cause::Refused, self.clock.now()) {
-            log::warn!("{peer}: refused, {why}{left_out}");
+            log::warn!("{peer}: rejected, {why}{left_out}");
         }
     }
 
