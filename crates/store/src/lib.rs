@@ -81,5 +81,5 @@ pub use pending::Pending;
 pub use pin::{Pin, Revoked};
 pub use shard::{Deleted, Moment, SHARED, Shard, ShardConfig, Uniques};
 pub use stats::{ClassStats, StoreStats};
-pub use walk::{ItemInfo, ListAt, WalkAt};
+pub use walk::{ItemFacts, ItemInfo, ListAt, WalkAt};
 pub use write::{StoreRequest, StoreVerb, Stored, Value};

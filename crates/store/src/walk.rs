@@ -21,6 +21,13 @@ use crate::shard::Shard;
 pub struct ItemInfo<'a> {
     /// The key.
     pub key: &'a [u8],
+    /// What else is known of it.
+    pub facts: ItemFacts,
+}
+
+/// What is known of an item beside its key.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemFacts {
     /// Bytes of the value.
     pub value_len: u32,
     /// When its time is over; 0 is never.
@@ -130,8 +137,7 @@ impl Shard {
     /// Everything about an item.
     pub(crate) fn info(&self, id: ChunkId) -> ItemInfo<'_> {
         let item = Item::new(self.slab.pages.chunk(id));
-        ItemInfo {
-            key: item.key(),
+        let facts = ItemFacts {
             value_len: item.value_len(),
             exptime: item.exptime(),
             accessed: item.accessed(),
@@ -141,7 +147,9 @@ impl Shard {
             fetched: item.fetched(),
             class: self.slab.class_of(id).id(),
             size: item.size() as u64,
-        }
+        };
+        let key = item.key();
+        ItemInfo { key, facts }
     }
 }
 

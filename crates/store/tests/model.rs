@@ -447,7 +447,7 @@ impl Run {
         let value = self.rng.bytes(len);
         let hash = self.hasher.hash(&key);
         let old = self.shard.inspect(hash, &key, self.now);
-        let old = old.map(|item| item.cas);
+        let old = old.map(|item| item.facts.cas);
         let pending = self.shard.begin_set(hash, &key, value.len() as u32);
         self.writers.push(Writer {
             pending,
@@ -500,7 +500,7 @@ impl Run {
     fn compare_failed(&mut self, key: &[u8], old: Option<u64>) {
         let hash = self.hasher.hash(key);
         let item = self.shard.inspect(hash, key, self.now);
-        let kept = item.is_some_and(|item| item.cas != 0 && Some(item.cas) == old);
+        let kept = item.is_some_and(|item| item.facts.cas != 0 && Some(item.facts.cas) == old);
         assert!(!kept, "the old item is still there");
         if item.is_none() {
             self.twin.remove(key);

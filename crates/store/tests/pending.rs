@@ -150,6 +150,7 @@ fn one_that_a_flush_took_marks_nothing() {
     let stored = shard.store_meta(hash, &request, Value::Arrived(late), &with, at);
     assert_eq!(stored, (Stored::Stored(2), VALUE));
     let item = shard.inspect(hash, b"key", 10).expect("it was stored");
+    let item = item.facts;
     assert_eq!((item.value_len, item.cas, item.binary_key), (3, 1, false));
 }
 

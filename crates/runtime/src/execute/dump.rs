@@ -10,7 +10,7 @@ use std::ops::Range;
 use larder_protocol::text::{
     DumpFormat, DumpedItem, ErrorText, Which, metadump_line, mgdump_line, reply,
 };
-use larder_store::{ItemInfo, ListAt, RelTime, WalkAt};
+use larder_store::{ItemFacts, ItemInfo, ListAt, WalkAt};
 
 use super::session::{Dumping, State};
 use super::{Pause, Session, Turn};
@@ -29,46 +29,33 @@ pub(crate) enum DumpAt {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum DumpAs {
     Lines(DumpFormat),
-    Cachedump { items_left: u32, bytes_left: usize },
+    Cachedump(Allowance),
 }
 
-/// What a line says of an item, but for its key.
-struct Facts {
-    key: Range<usize>,
-    binary_key: bool,
-    value_len: u32,
-    exptime: RelTime,
-    accessed: RelTime,
-    cas: u64,
-    flags: u32,
-    fetched: bool,
-    class: u8,
-    size: u64,
+/// How much a `stats cachedump` may still show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    items: u32,
+    bytes: usize,
 }
 
-/// What one step has found.
+/// What one step has found: the keys, one behind the other, and of each item where its own lies.
 #[derive(Default)]
 struct Found {
     keys: Vec<u8>,
-    items: Vec<Facts>,
+    items: Vec<(Range<usize>, ItemFacts)>,
 }
 
 impl Found {
     fn add(&mut self, item: &ItemInfo<'_>) {
         let begin = self.keys.len();
         self.keys.extend_from_slice(item.key);
-        self.items.push(Facts {
-            key: begin..self.keys.len(),
-            binary_key: item.binary_key,
-            value_len: item.value_len,
-            exptime: item.exptime,
-            accessed: item.accessed,
-            cas: item.cas,
-            flags: item.flags,
-            fetched: item.fetched,
-            class: item.class,
-            size: item.size,
-        });
+        self.items.push((begin..self.keys.len(), item.facts));
+    }
+
+    fn items(&self) -> impl Iterator<Item = (&[u8], &ItemFacts)> {
+        let items = self.items.iter();
+        items.map(|(key, facts)| (&self.keys[key.clone()], facts))
     }
 }
 
@@ -122,9 +109,15 @@ impl Turn<'_> {
                 session.state = State::Line;
                 return None;
             }
-            match self.find_more(dumping) {
-                Ok(found) => self.word(&mut dumping.what, &found, out),
+            let found = match self.find_more(dumping) {
+                Ok(found) => found,
                 Err(pause) => return Some(pause),
+            };
+            match dumping.what {
+                DumpAs::Lines(format) => self.lines(format, &found, out),
+                DumpAs::Cachedump(may) => {
+                    dumping.what = DumpAs::Cachedump(self.cachedump_lines(may, &found, out));
+                }
             }
             if out.len() >= DUMP_BYTES_PER_TURN {
                 break;
@@ -155,48 +148,49 @@ impl Turn<'_> {
         Ok(found)
     }
 
-    /// Words what a step has found.
-    fn word(&self, what: &mut DumpAs, found: &Found, out: &mut Vec<u8>) {
-        for item in &found.items {
-            let key = &found.keys[item.key.clone()];
-            match what {
-                DumpAs::Lines(DumpFormat::Mg) => mgdump_line(out, key, item.binary_key),
-                DumpAs::Lines(DumpFormat::Meta) => {
+    /// Words what a step has found, a line for each item.
+    fn lines(&self, format: DumpFormat, found: &Found, out: &mut Vec<u8>) {
+        for (key, facts) in found.items() {
+            match format {
+                DumpFormat::Mg => mgdump_line(out, key, facts.binary_key),
+                DumpFormat::Meta => {
                     let line = DumpedItem {
                         key,
-                        expires: (item.exptime != 0).then(|| self.clock.unix(item.exptime)),
-                        accessed: self.clock.unix(item.accessed),
-                        cas: item.cas,
-                        fetched: item.fetched,
-                        class: item.class,
-                        size: item.size,
-                        flags: item.flags,
+                        expires: (facts.exptime != 0).then(|| self.clock.unix(facts.exptime)),
+                        accessed: self.clock.unix(facts.accessed),
+                        cas: facts.cas,
+                        fetched: facts.fetched,
+                        class: facts.class,
+                        size: facts.size,
+                        flags: facts.flags,
                     };
                     metadump_line(out, &line);
                 }
-                // Its lines have no way to say that a key is base64.
-                DumpAs::Cachedump { .. } if item.binary_key => {}
-                DumpAs::Cachedump {
-                    items_left,
-                    bytes_left,
-                } => {
-                    let expires = match item.exptime {
-                        0 => 0,
-                        exptime => self.clock.unix(exptime),
-                    };
-                    let facts = format!(" [{} b; {expires} s]\r\n", item.value_len);
-                    let len = b"ITEM ".len() + key.len() + facts.len();
-                    if *items_left == 0 || len > *bytes_left {
-                        *bytes_left = 0;
-                        return;
-                    }
-                    (*items_left, *bytes_left) = (*items_left - 1, *bytes_left - len);
-                    for part in [&b"ITEM "[..], key, facts.as_bytes()] {
-                        out.extend_from_slice(part);
-                    }
-                }
             }
         }
+    }
+
+    /// [`Self::lines`] of a `stats cachedump`, as many as it may show; what it may show after them. Its lines have no way to
+    /// say that a key is base64, and leave those out.
+    fn cachedump_lines(&self, may: Allowance, found: &Found, out: &mut Vec<u8>) -> Allowance {
+        let mut left = may;
+        for (key, facts) in found.items().filter(|(_, facts)| !facts.binary_key) {
+            let expires = match facts.exptime {
+                0 => 0,
+                exptime => self.clock.unix(exptime),
+            };
+            let rest = format!(" [{} b; {expires} s]\r\n", facts.value_len);
+            let len = b"ITEM ".len() + key.len() + rest.len();
+            if left.items == 0 || len > left.bytes {
+                return Allowance { bytes: 0, ..left };
+            }
+            left.items -= 1;
+            left.bytes -= len;
+            for part in [&b"ITEM "[..], key, rest.as_bytes()] {
+                out.extend_from_slice(part);
+            }
+        }
+        left
     }
 }
 
@@ -220,23 +214,18 @@ impl DumpAs {
     fn is_full(self) -> bool {
         match self {
             Self::Lines(_) => false,
-            Self::Cachedump {
-                items_left,
-                bytes_left,
-            } => items_left == 0 || bytes_left == 0,
+            Self::Cachedump(left) => left.items == 0 || left.bytes == 0,
         }
     }
 }
 
 /// A `stats cachedump` at its beginning; a limit of 0 is none.
 pub(super) fn cachedump(class: u32, limit: u32) -> State {
-    let items_left = if limit == 0 { u32::MAX } else { limit };
-    let bytes_left = CACHEDUMP_BYTES_MAX;
-    let what = DumpAs::Cachedump {
-        items_left,
-        bytes_left,
+    let all = Allowance {
+        items: if limit == 0 { u32::MAX } else { limit },
+        bytes: CACHEDUMP_BYTES_MAX,
     };
-    dumping(DumpAt::pages(1 << class), what)
+    dumping(DumpAt::pages(1 << class), DumpAs::Cachedump(all))
 }
 
 fn dumping(at: DumpAt, what: DumpAs) -> State {

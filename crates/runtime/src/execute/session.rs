@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use larder_protocol::binary::reply as frames;
 use larder_protocol::binary::{Echo, ReplyStatus};
-use larder_protocol::text::{ErrorText, GetVerb, StatsCommand, StoreVerb, reply};
+use larder_protocol::text::{ErrorText, GetVerb, StoreVerb, reply};
 use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 
 use super::Spot;
@@ -15,6 +15,7 @@ use super::meta::MetaFilling;
 use super::upkeep::Ask;
 use crate::clerk;
 use crate::config::Protocol;
+use crate::daemon::StatsGroup;
 use crate::gate::Pass;
 use crate::limits::SLOWEST_REQUEST;
 use crate::shared::Shared;
@@ -240,7 +241,8 @@ pub(crate) enum After {
 
 /// Statistics that are being gathered.
 pub(crate) struct Gathering {
-    pub(crate) command: StatsCommand,
+    /// What is to be shown of them; nothing if the counters are to be set back.
+    pub(crate) group: Option<StatsGroup>,
     pub(crate) next_shard: usize,
     pub(crate) sum: StoreStats,
     /// Of a binary command, what its rows repeat.

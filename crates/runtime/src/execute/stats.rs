@@ -90,7 +90,7 @@ impl Turn<'_> {
             | StatsCommand::Slabs
             | StatsCommand::Larder
             | StatsCommand::Reset => {
-                session.state = gathering(command, None);
+                session.state = gathering(group(command), None);
             }
         }
     }
@@ -129,7 +129,7 @@ impl Turn<'_> {
                 return;
             }
             gathered => {
-                session.state = gathering(gathered, Some(echo));
+                session.state = gathering(group(gathered), Some(echo));
                 return;
             }
         }
@@ -149,41 +149,51 @@ impl Turn<'_> {
             gathering.next_shard += 1;
             return None;
         }
-        let Some(baseline) = self.shared.baseline() else {
-            return Some(Pause::Taken);
+        let answered = match gathering.group {
+            Some(group) => self.show_group(group, gathering, out),
+            None => self.reset(gathering, out),
         };
-        let Some(tunables) = self.shared.globals.tunables.borrow().map(|now| *now) else {
-            return Some(Pause::Taken);
-        };
-        let sum = std::mem::take(&mut gathering.sum);
-        let group = match gathering.command {
-            StatsCommand::Reset => {
-                let cleared = self.shared.clear_prefixes();
-                if !cleared || !self.shared.set_baseline(self.new_baseline(sum)) {
-                    gathering.next_shard = 0;
-                    return Some(Pause::Taken);
-                }
-                match gathering.echo {
-                    Some(echo) => frames::stat_end(out, echo),
-                    None => out.extend_from_slice(reply::RESET),
-                }
+        match answered {
+            Err(pause) => Some(pause),
+            Ok(()) => {
                 session.state = State::Line;
-                return None;
+                None
             }
-            StatsCommand::Settings => StatsGroup::Settings,
-            StatsCommand::Items => StatsGroup::Items,
-            StatsCommand::Slabs => StatsGroup::Slabs,
-            StatsCommand::Larder => StatsGroup::Larder,
-            _ => StatsGroup::General,
-        };
-        let snapshot = self.snapshot(sum.since(&baseline.store), &baseline, tunables);
+        }
+    }
+
+    /// Shows a group of statistics, for which all shards' numbers are there.
+    fn show_group(
+        &self,
+        group: StatsGroup,
+        gathering: &mut Gathering,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Pause> {
+        let baseline = self.shared.baseline().ok_or(Pause::Taken)?;
+        let tunables = self.shared.globals.tunables.borrow().map(|now| *now);
+        let tunables = tunables.ok_or(Pause::Taken)?;
+        let store = std::mem::take(&mut gathering.sum).since(&baseline.store);
+        let snapshot = self.snapshot(store, &baseline, tunables);
         let echo = gathering.echo;
         self.daemon.stats(group, &snapshot, &mut |name, value| {
             row(echo, out, name, value);
         });
         end(echo, out);
-        session.state = State::Line;
-        None
+        Ok(())
+    }
+
+    /// Counts from here on, for which all shards' numbers are there. They are gathered anew if somebody is in the way.
+    fn reset(&self, gathering: &mut Gathering, out: &mut Vec<u8>) -> Result<(), Pause> {
+        let sum = std::mem::take(&mut gathering.sum);
+        if !self.shared.clear_prefixes() || !self.shared.set_baseline(self.new_baseline(sum)) {
+            gathering.next_shard = 0;
+            return Err(Pause::Taken);
+        }
+        match gathering.echo {
+            Some(echo) => frames::stat_end(out, echo),
+            None => out.extend_from_slice(reply::RESET),
+        }
+        Ok(())
     }
 
     fn new_baseline(&self, store: StoreStats) -> Baseline {
@@ -238,10 +248,22 @@ impl Turn<'_> {
     }
 }
 
+/// The group that a command shows; none if it sets the counters back.
+fn group(command: StatsCommand) -> Option<StatsGroup> {
+    match command {
+        StatsCommand::Reset => None,
+        StatsCommand::Settings => Some(StatsGroup::Settings),
+        StatsCommand::Items => Some(StatsGroup::Items),
+        StatsCommand::Slabs => Some(StatsGroup::Slabs),
+        StatsCommand::Larder => Some(StatsGroup::Larder),
+        _ => Some(StatsGroup::General),
+    }
+}
+
 /// Statistics of which nothing has been gathered yet.
-fn gathering(command: StatsCommand, echo: Option<Echo>) -> State {
+fn gathering(group: Option<StatsGroup>, echo: Option<Echo>) -> State {
     State::Gathering(Box::new(Gathering {
-        command,
+        group,
         next_shard: 0,
         sum: StoreStats::default(),
         echo,

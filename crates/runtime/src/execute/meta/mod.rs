@@ -9,7 +9,7 @@ use larder_protocol::meta::reply::{self, Code, Debug, OF_KEY, OF_NUMBER, Shown};
 use larder_protocol::meta::{Arith, Command, Flags, Request};
 use larder_protocol::text::ErrorText;
 use larder_store::{
-    ArithRequest, Create, Deleted, MetaArith, MetaDelete, MetaDeleted, RelTime, Seen,
+    ArithRequest, Create, Deleted, ItemInfo, MetaArith, MetaDelete, MetaDeleted, RelTime, Seen,
 };
 
 pub(crate) use set::MetaFilling;
@@ -152,22 +152,22 @@ impl Turn<'_> {
         let lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
         self.note_look(&lent.shard, hash, key);
         self.count(Counter::CmdMeta, 1);
-        let Some(item) = lent.shard.inspect(hash, key, self.now) else {
+        let Some(ItemInfo { key, facts }) = lent.shard.inspect(hash, key, self.now) else {
             let none = Shown::of_request(request, key);
             reply::line(out, Code::Miss, &request.flags, reply::NOTHING, &none);
             return Ok(());
         };
         let shown = Shown {
-            key: item.key.into(),
-            binary: item.binary_key || is_unfit(request, item.key),
-            value_len: item.value_len,
-            cas: item.cas,
-            client_flags: item.flags,
-            ttl: self.ttl(item.exptime),
-            fetched: item.fetched,
-            idle_s: self.now.saturating_sub(item.accessed),
+            key: key.into(),
+            binary: facts.binary_key || is_unfit(request, key),
+            value_len: facts.value_len,
+            cas: facts.cas,
+            client_flags: facts.flags,
+            ttl: self.ttl(facts.exptime),
+            fetched: facts.fetched,
+            idle_s: self.now.saturating_sub(facts.accessed),
         };
-        let (class, size) = (item.class, item.size);
+        let (class, size) = (facts.class, facts.size);
         reply::debug(out, &Debug { shown, class, size });
         Ok(())
     }
