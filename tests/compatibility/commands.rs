@@ -1,8 +1,8 @@
-//! Commands, flags and opcodes: whether a running larderd knows them.
+//! Commands and opcodes: whether a running larderd knows them.
 
-use crate::names::{FLAGS, LINES, OPCODES, first_word};
+use crate::names::{LINES, OPCODES, first_word};
 use crate::report;
-use crate::support::{Conn, Ended, Secrets, Server};
+use crate::support::{Conn, Ended, Frame, Secrets, Server};
 use crate::table::{Table, Verdict};
 
 /// The binary protocol's status of an opcode that is unknown.
@@ -36,24 +36,6 @@ fn lines_are_answered() {
             let answer = first_line(server.connect(), &send);
             let verdict = table.verdict(kind, first_word(line));
             faults.extend(judge(verdict, answer != "ERROR", &send, &answer));
-        }
-    }
-    report(&faults);
-}
-
-#[test]
-fn flags_of_the_meta_commands_are_taken() {
-    let table = Table::read();
-    let server = Server::larderd(&["-t", "2"]);
-    let mut faults = Vec::new();
-    for (command, line, flags) in FLAGS {
-        for flag in *flags {
-            let send = line.replace("{}", flag);
-            // Behind it a command that always answers, since `q` has nothing to say of a miss.
-            let answer = first_line(server.connect(), &format!("{send}\r\nmn"));
-            let known = answer != "ERROR" && !answer.starts_with("CLIENT_ERROR");
-            let verdict = table.verdict(command, &flag[..1]);
-            faults.extend(judge(verdict, known, &send, &answer));
         }
     }
     report(&faults);
@@ -98,10 +80,12 @@ fn opcodes_are_answered() {
 
 /// A request with so many bytes of extras, key and value.
 fn frame(opcode: u8, [extras, key, value]: [u8; 3]) -> Vec<u8> {
-    let mut frame = vec![0x80, opcode, 0, key, extras, 0, 0, 0];
-    frame.extend_from_slice(&u32::from(extras + key + value).to_be_bytes());
-    frame.extend_from_slice(&[0; 12]);
-    frame.extend(std::iter::repeat_n(0, extras.into()));
-    frame.extend(std::iter::repeat_n(b'1', (key + value).into()));
-    frame
+    let bytes = |byte, count| vec![byte; usize::from(count)];
+    Frame {
+        extras: &bytes(0, extras),
+        key: &bytes(b'1', key),
+        value: &bytes(b'1', value),
+        ..Frame::bare(opcode)
+    }
+    .bytes()
 }

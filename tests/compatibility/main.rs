@@ -9,6 +9,7 @@ mod support;
 
 mod commands;
 mod files;
+mod flags;
 mod names;
 mod options;
 mod statistics;

@@ -117,7 +117,7 @@ pub(crate) const FLAGS: &[(&str, &str, &[&str])] = &[
         "ma",
         "ma a2V5 {}",
         &[
-            "b", "c", "k", "q", "t", "v", "C1", "D1", "E1", "J1", "MI", "N60", "Oabc", "T60",
+            "b", "c", "k", "q", "t", "v", "C1", "D2", "E1", "J1", "MI", "N60", "Oabc", "T60",
         ],
     ),
     ("me", "me a2V5 {}", &["b"]),
