@@ -35,6 +35,8 @@ const COUNTERS: &[&str] = &[
     "cas_badval",
     "touch_hits",
     "touch_misses",
+    "store_too_large",
+    "store_no_memory",
 ];
 const KEYS: &[&str] = &[
     "a",

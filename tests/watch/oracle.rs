@@ -198,7 +198,10 @@ fn meta_commands() {
         "ms gone 1 T-1\r\nx\r\n",
         "mg gone v\r\n",
     ];
-    compare(&steps.map(|step| step.as_bytes().to_vec()));
+    let large = |mode: &str| format!("ms large 2000000 {mode}\r\n{}\r\n", "x".repeat(2_000_000));
+    let refused = ["MS", "ME", "MA", "MP", "MR", "C7"].map(|mode| large(mode).into_bytes());
+    let steps = steps.map(|step| step.as_bytes().to_vec());
+    compare(&[&steps[..], &refused].concat());
 }
 
 /// The line of a connection's end, for each way to end it.

@@ -282,23 +282,24 @@ impl Turn<'_> {
         value_len: u32,
         teller: Teller,
     ) -> Result<(), Pause> {
-        self.refuse_large(session, verb, key, value_len, teller)?;
+        let forgets = verb == text::StoreVerb::Set;
+        self.refuse_large(session, (verb, forgets), key, value_len, teller)?;
         // memcached counts it by its prefix, and not as a set.
         self.detail_store(key);
         Ok(())
     }
 
-    /// [`Self::too_large`] of what `stats detail` does not count.
+    /// [`Self::too_large`] of what `stats detail` does not count; and whether the old value goes.
     pub(super) fn refuse_large(
         &self,
         session: &mut Session,
-        verb: text::StoreVerb,
+        (verb, forgets): (text::StoreVerb, bool),
         key: &[u8],
         value_len: u32,
         teller: Teller,
     ) -> Result<(), Pause> {
         let too_large = || self.note_refused(key, "too_large", verb, teller);
-        if verb == text::StoreVerb::Set {
+        if forgets {
             let (hash, index) = self.place(key);
             let mut lent = self.shared.borrow(index).ok_or(Pause::Taken)?;
             too_large();
@@ -307,7 +308,9 @@ impl Turn<'_> {
         } else {
             too_large();
         }
-        self.count(Counter::StoreTooLarge, 1);
+        if let Teller::Text { .. } = teller {
+            self.count(Counter::StoreTooLarge, 1);
+        }
         session.state = State::Swallowing {
             left: u64::from(value_len) + teller.block_end().len() as u64,
             reply: teller.refusal(ErrorText::TooLarge, ReplyStatus::TooLarge),

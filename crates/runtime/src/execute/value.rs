@@ -80,7 +80,7 @@ impl Turn<'_> {
             true => self.store_seldom(verb, request, spot, value)?,
             false => self.store_value(verb, request, spot, value)?,
         };
-        Some(word_stored(verb, stored))
+        Some(self.word_stored(verb, stored))
     }
 
     /// Stores a value that is there whole, and counts what came of it. Not while somebody observes. `None` if the shard is
@@ -160,20 +160,38 @@ impl Turn<'_> {
                 _ => {}
             }
         }
-        if stored == Stored::NoMemory && !joins(verb) {
-            self.count(Counter::StoreNoMemory, 1);
-        }
     }
 
     /// Tells what came of a store command.
     pub(super) fn tell(&self, teller: Teller, verb: StoreVerb, stored: Stored, out: &mut Vec<u8>) {
         match teller {
-            Teller::Text { noreply: true } => {}
-            Teller::Text { noreply: false } => out.extend_from_slice(word_stored(verb, stored)),
+            Teller::Text { noreply } => {
+                let text = self.word_stored(verb, stored);
+                if !noreply {
+                    out.extend_from_slice(text);
+                }
+            }
             Teller::Binary(echo) => match stored {
                 Stored::Stored(unique) => frames::done(out, echo, unique),
                 other => frames::error(out, echo, status_of(verb, other)),
             },
+        }
+    }
+
+    /// What the text protocol calls the outcome of a store command. Only there a lack of memory counts.
+    #[inline]
+    fn word_stored(&self, verb: StoreVerb, stored: Stored) -> &'static [u8] {
+        match stored {
+            Stored::Stored(_) => reply::STORED,
+            Stored::NotStored => reply::NOT_STORED,
+            Stored::Exists => reply::EXISTS,
+            Stored::NotFound => reply::NOT_FOUND,
+            // memcached words it so for the two that join.
+            Stored::NoMemory if joins(verb) => reply::NOT_STORED,
+            Stored::NoMemory => {
+                self.count(Counter::StoreNoMemory, 1);
+                ErrorText::OutOfMemoryStoring.line()
+            }
         }
     }
 
@@ -332,7 +350,9 @@ impl Turn<'_> {
                 self.note_look(&lent.shard, hash, filling.key());
                 lent.shard.forget_outdated(hash, filling.key());
             }
-            self.count(Counter::StoreNoMemory, 1);
+            if let Teller::Text { .. } = filling.teller {
+                self.count(Counter::StoreNoMemory, 1);
+            }
             return Slice::NoMemory;
         }
         filling.pending = Some(pending);
@@ -394,20 +414,6 @@ enum Filled {
 
 fn joins(verb: StoreVerb) -> bool {
     matches!(verb, StoreVerb::Append | StoreVerb::Prepend)
-}
-
-/// What the text protocol calls the outcome of a store command.
-#[inline]
-fn word_stored(verb: StoreVerb, stored: Stored) -> &'static [u8] {
-    match stored {
-        Stored::Stored(_) => reply::STORED,
-        Stored::NotStored => reply::NOT_STORED,
-        Stored::Exists => reply::EXISTS,
-        Stored::NotFound => reply::NOT_FOUND,
-        // memcached words it so for the two that join.
-        Stored::NoMemory if joins(verb) => reply::NOT_STORED,
-        Stored::NoMemory => ErrorText::OutOfMemoryStoring.line(),
-    }
 }
 
 /// What the binary protocol calls it.

@@ -52,18 +52,18 @@ impl Turn<'_> {
         } = set;
         let mut room = None;
         let (key, flags) = (request.item_key(&mut room), &request.flags);
+        let (verb, cas) = match (set.verb, flags.cas()) {
+            (StoreVerb::Set | StoreVerb::Replace, Some(cas)) => (StoreVerb::Cas, cas),
+            (verb, cas) => (verb, cas.unwrap_or_default()),
+        };
         if !self
             .shard_config
             .fits(key.len(), flags.client_flags(), *value_len)
         {
             // In every mode the old value goes, not only when it was to be replaced.
-            let refused = self.refuse_large(session, StoreVerb::Set, key, *value_len, TELLER);
+            let refused = self.refuse_large(session, (verb, true), key, *value_len, TELLER);
             return used(line_len, refused);
         }
-        let (verb, cas) = match (set.verb, flags.cas()) {
-            (StoreVerb::Set | StoreVerb::Replace, Some(cas)) => (StoreVerb::Cas, cas),
-            (verb, cas) => (verb, cas.unwrap_or_default()),
-        };
         let exptime = |sent| self.clock.exptime(sent, self.now);
         let store = StoreRequest {
             verb: store_verb(verb, cas),
@@ -142,6 +142,9 @@ impl Turn<'_> {
             .store_meta(hash, store, value, with, self.moment());
         let (stored, len) = outcome;
         self.count_stored(verb, stored);
+        if stored == Stored::NoMemory {
+            self.count(Counter::StoreNoMemory, 1);
+        }
         if let Some(seen) = seen {
             self.note_store(&mut lent.shard, hash, (verb, store, len), (seen, stored));
         }
