@@ -352,13 +352,16 @@ impl Shard {
         let key = request.key;
         let mut result = self.arith(hash, request, at);
         let mut exptimes = Exptimes::default();
+        let made = matches!(result, Arith::Created(_));
         let (Arith::Value(_, unique) | Arith::Created(unique)) = &mut result else {
             return (result, exptimes);
         };
         let given = *unique;
         if let Some(id) = self.seek(hash, key) {
             let item = Item::new(self.slab.pages.chunk(id));
-            let marks = item.marks() | binary_mark(with.binary_key);
+            // Only of an item that it made, not of one that was there.
+            let binary = with.binary_key && made;
+            let marks = item.marks() | binary_mark(binary);
             let old = item.exptime();
             exptimes = Exptimes { old, new: old };
             *unique = self.stamp(hash, key, marks, with.unique).unwrap_or(given);
