@@ -108,6 +108,25 @@ fn evicted(line: &str) -> u64 {
 }
 
 #[test]
+fn a_page_that_is_asked_for() {
+    let server = Server::larderd(&["-m", "64", "-t", "1"]);
+    let mut conn = server.connect();
+    let value = "v".repeat(100);
+    for number in 0..40_000 {
+        conn.send(format!("set {number} 0 0 100 noreply\r\n{value}\r\n").as_bytes());
+    }
+    assert_eq!(conn.ask("mn"), "MN");
+    let mut watcher = Watcher::start(&server, "sysevents");
+    assert_eq!(conn.ask("slabs reassign -1 1"), "OK");
+    let line = watcher.line();
+    assert_eq!(
+        (field(&line, "type"), field(&line, "dst")),
+        ("slab_move", "0")
+    );
+    assert!(number(&line, "src") > 0, "{line}");
+}
+
+#[test]
 fn pages_that_move() {
     let server = Server::larderd(&["-m", "8", "-t", "1"]);
     let mut conn = server.connect();

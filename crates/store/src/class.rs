@@ -7,6 +7,9 @@
 
 use crate::limits::{CHUNK_MAX, CHUNK_MIN, PAGE_BYTES_MIN};
 
+/// What is told as the class of pages that no class has.
+pub(crate) const NO_CLASS: u8 = 0;
+
 /// A 1-based slab class id, as `stats slabs` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ClassId(u8);
@@ -83,7 +86,7 @@ impl ClassId {
         self.0 as usize - 1
     }
 
-    /// The 1-based id.
+    /// The 1-based id; 0, [`NO_CLASS`], is none's.
     pub(crate) fn id(self) -> u8 {
         self.0
     }

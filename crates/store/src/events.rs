@@ -141,11 +141,10 @@ impl Shard {
         self.note(event);
     }
 
-    /// Notes that a page of one class was emptied for another.
+    /// Notes that a page of one class was emptied for another, or for none.
     #[inline]
-    pub(crate) fn note_page_moved(&mut self, from: ClassId, to: ClassId) {
+    pub(crate) fn note_page_moved(&mut self, from: u8, to: u8) {
         if self.events.is_some() {
-            let (from, to) = (from.id(), to.id());
             self.note(Event::PageMoved { from, to });
         }
     }

@@ -34,7 +34,7 @@
 //! under half a percent are noise.
 
 use crate::chunk::{ChunkId, PageId};
-use crate::class::ClassId;
+use crate::class::{ClassId, NO_CLASS};
 use crate::item::{self, ChunkState, Item, ItemMut, Piece, RelTime};
 use crate::limits::{EVICT_LOOKS, RESCUE_LOOKS, RESCUE_LOOKS_PER_PAGE};
 use crate::shard::Shard;
@@ -114,14 +114,13 @@ impl Shard {
         if self.at_page_start(class, now)
             && let Some(donor) = self.donor(class)
             && !self.let_off_page_of(donor, now)
-            && self.vacate_page_of(donor, now)
+            && self.vacate_page_of(donor, class.id(), now)
         {
-            self.note_page_moved(donor, class);
             return true;
         }
         self.evict_one(class, EVICT_LOOKS, now)
             || self.force_out(class, now)
-            || self.vacate_any_page(now)
+            || self.vacate_any_page(class.id(), now)
     }
 
     /// Whether the class's hand is about to begin a page, or has none.
@@ -317,13 +316,14 @@ impl Shard {
         self.unlink(self.hash_of(id), id);
     }
 
-    /// Empties the page of the class that is worth least and can be emptied.
-    pub(crate) fn vacate_page_of(&mut self, class: ClassId, now: RelTime) -> bool {
+    /// Empties the page of the class that is worth least and can be emptied, for the class of id `to` or, by 0, for none.
+    pub(crate) fn vacate_page_of(&mut self, class: ClassId, to: u8, now: RelTime) -> bool {
         for _ in 0..DONOR_PAGES_TRIED.min(self.slab.class(class).ring.len()) {
             let Some(page) = self.slab.class(class).ring.first() else {
                 return false;
             };
             if self.vacate(page, now) {
+                self.note_page_moved(class.id(), to);
                 return true;
             }
             self.slab.rotate(class, true, now);
@@ -331,8 +331,8 @@ impl Shard {
         false
     }
 
-    /// Empties a page of any class, the least worth keeping first.
-    fn vacate_any_page(&mut self, now: RelTime) -> bool {
+    /// Empties a page of any class, the least worth keeping first; `to` as in [`Self::vacate_page_of`].
+    fn vacate_any_page(&mut self, to: u8, now: RelTime) -> bool {
         let mut classes: Vec<(Staleness, ClassId)> = ClassId::all()
             .filter_map(|class| Some((self.staleness(class)?, class)))
             .collect();
@@ -340,7 +340,7 @@ impl Shard {
         classes
             .into_iter()
             .rev()
-            .any(|(_, class)| self.vacate_page_of(class, now))
+            .any(|(_, class)| self.vacate_page_of(class, to, now))
     }
 
     /// Empties a page, or others of the large values that were on it: what is warm moves to free chunks of its class, the
@@ -449,7 +449,7 @@ impl Shard {
     pub(crate) fn shed_page(&mut self, now: RelTime) -> bool {
         self.slab.unmap_any()
             || self.limit_orphans() && self.slab.unmap_any()
-            || (self.reap() | self.vacate_any_page(now)
+            || (self.reap() | self.vacate_any_page(NO_CLASS, now)
                 || self.revoke_slowest(1)
                 || self.revoke_stalled_pendings(now))
                 && self.slab.unmap_any()

@@ -5,7 +5,7 @@
 
 use slab::Slab as Numbered;
 
-use crate::class::ClassId;
+use crate::class::{ClassId, NO_CLASS};
 use crate::index::Index;
 use crate::item::{Item, RelTime};
 use crate::page::Unused;
@@ -89,7 +89,7 @@ impl Shard {
     /// is free then for the next class that needs one. False if nothing can go, or nothing may (`-M`).
     pub fn free_page_of(&mut self, class: u32, now: RelTime) -> bool {
         match ClassId::from_id(class) {
-            Some(class) => self.config.evictions && self.vacate_page_of(class, now),
+            Some(class) => self.config.evictions && self.vacate_page_of(class, NO_CLASS, now),
             None => class == 0 && self.slab.empty_pages() > 0,
         }
     }

@@ -237,7 +237,9 @@ impl Turn<'_> {
             });
         }
         let mut lent = self.shared.borrow(most.shard).ok_or(Pause::Taken)?;
-        Ok(match lent.shard.free_page_of(most.class, self.now) {
+        let freed = lent.shard.free_page_of(most.class, self.now);
+        self.note_shard(&mut lent.shard);
+        Ok(match freed {
             true => reply::OK,
             false => reply::REASSIGN_BUSY,
         })
