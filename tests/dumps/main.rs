@@ -272,6 +272,40 @@ fn a_page_that_is_moved() {
 }
 
 #[test]
+fn keys_that_no_line_can_hold() {
+    let server = Server::larderd(&["-m", "64", "-t", "1"]);
+    let mut conn = server.connect();
+    // A frame may name any key: set, with flags and a time, and no value.
+    let key = b"a b\r\nEN";
+    let mut frame = vec![
+        0x80,
+        0x01,
+        0,
+        key.len() as u8,
+        8,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        8 + key.len() as u8,
+    ];
+    frame.extend([0; 12 + 8]);
+    frame.extend(key);
+    let mut framed = server.connect();
+    framed.send(&frame);
+    assert_eq!(framed.exactly(24)[..8], [0x81, 0x01, 0, 0, 0, 0, 0, 0]);
+    conn.send(b"lru_crawler mgdump all\r\n");
+    assert_eq!(conn.until(b"EN\r\n"), b"OK\r\nmg YSBiDQpFTg== b\r\nEN\r\n");
+    assert_eq!(conn.ask("mg YSBiDQpFTg== b s"), "HD s0");
+    for line in ["metadump", "mgdump", "crawl"] {
+        let none = conn.ask(&format!("lru_crawler {line} ,"));
+        assert_eq!(none, "NOTSTARTED no items to crawl");
+    }
+}
+
+#[test]
 fn options_that_forbid() {
     let server = Server::larderd(&["-X", "-o", "no_slab_reassign,no_lru_maintainer"]);
     let mut conn = server.connect();

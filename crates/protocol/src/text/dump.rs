@@ -49,10 +49,18 @@ pub fn metadump_line(out: &mut Vec<u8>, item: &DumpedItem<'_>) {
     out.extend_from_slice(b" \n");
 }
 
-/// `mg <key>`, or `mg <base64> b` for a key that is to be written so.
+/// Whether a key can stand on a line as it is. One that came by the binary protocol, which has no lines, or as base64, may
+/// hold any byte.
+#[must_use]
+pub fn fits_a_line(key: &[u8]) -> bool {
+    !key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
+}
+
+/// `mg <key>`, or `mg <base64> b` for a key that is to be written so, or that as it is would be no key of a line: each
+/// line can be sent back as the command that it is.
 pub fn mgdump_line(out: &mut Vec<u8>, key: &[u8], binary: bool) {
     out.extend_from_slice(b"mg ");
-    if binary {
+    if binary || !fits_a_line(key) {
         put_binary_key(out, key);
     } else {
         out.extend_from_slice(key);

@@ -23,7 +23,7 @@ pub(crate) mod words;
 use memchr::memchr;
 
 pub use command::{Arith, Command, Get, GetVerb, Refused, StatsCommand, Store, StoreVerb};
-pub use dump::{DumpedItem, metadump_line, mgdump_line, uri_encode};
+pub use dump::{DumpedItem, fits_a_line, metadump_line, mgdump_line, uri_encode};
 pub(crate) use frequent::key_at;
 pub use frequent::{Frequent, PlainSet, frequent};
 pub use reply::ErrorText;

@@ -74,20 +74,21 @@ impl Turn<'_> {
             DumpFormat::Mg => (ErrorText::MgdumpNotAllowed, ErrorText::MgdumpPipelined),
         };
         let at = match which {
-            Which::Hash => Some(DumpAt::Index(WalkAt::default())),
-            Which::Classes(classes) => Some(DumpAt::pages(classes)),
-            Which::BadClass => None,
+            Which::Hash => Ok(DumpAt::Index(WalkAt::default())),
+            Which::Classes(0) => Err(reply::NOTSTARTED),
+            Which::Classes(classes) => Ok(DumpAt::pages(classes)),
+            Which::BadClass => Err(reply::CRAWL_BADCLASS),
         };
         let text = match at {
             _ if !self.crawler_is_on()? => ErrorText::CrawlerDisabled.line(),
             _ if !self.config.dump_enabled => not_allowed.line(),
             _ if !out.is_empty() => pipelined.line(),
-            None => reply::CRAWL_BADCLASS,
-            Some(at) if !noreply => {
+            Err(text) => text,
+            Ok(at) if !noreply => {
                 session.state = dumping(at, DumpAs::Lines(format));
                 reply::OK
             }
-            Some(_) => &[],
+            Ok(_) => &[],
         };
         if !noreply {
             out.extend_from_slice(text);

@@ -7,7 +7,7 @@ mod set;
 
 use larder_protocol::meta::reply::{self, Code, Debug, OF_KEY, OF_NUMBER, Shown};
 use larder_protocol::meta::{Arith, Command, Flags, Request};
-use larder_protocol::text::ErrorText;
+use larder_protocol::text::{ErrorText, fits_a_line};
 use larder_store::{
     ArithRequest, Create, Deleted, ItemInfo, MetaArith, MetaDelete, MetaDeleted, RelTime, Seen,
 };
@@ -199,7 +199,7 @@ impl Turn<'_> {
 /// Whether an item's key, asked for as base64, could not stand on a line as it is. It is then shown as base64 even if
 /// the item came by the binary protocol, which knows of no lines.
 fn is_unfit(request: &Request<'_>, key: &[u8]) -> bool {
-    request.is_binary() && key.iter().any(|byte| matches!(byte, b' ' | b'\n'))
+    request.is_binary() && !fits_a_line(key)
 }
 
 /// Answers an `ma` that came to no number.
