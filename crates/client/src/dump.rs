@@ -15,8 +15,11 @@ use crate::error::Error;
 use crate::limits::DUMP_LINE_LEN_MAX;
 use crate::live::LiveNode;
 
-/// The request for all items of a node.
-const REQUEST: &[u8] = b"lru_crawler metadump all\r\n";
+/// The request for all items of a node, by its index, which shows each item that stays exactly once.
+const BY_INDEX: &[u8] = b"lru_crawler metadump hash\r\n";
+
+/// The same for servers that do not know that one: by slab class.
+const BY_CLASS: &[u8] = b"lru_crawler metadump all\r\n";
 
 /// The items of one node; asked for at the first [`Dump::next`].
 pub struct Dump {
@@ -24,6 +27,8 @@ pub struct Dump {
     timeout: Duration,
     stream: Option<BufReader<Box<dyn Stream>>>,
     line: Vec<u8>,
+    /// Which of the two requests was made.
+    by_index: bool,
     is_over: bool,
 }
 
@@ -37,6 +42,7 @@ impl Client {
             timeout: self.settings().call_timeout,
             stream: None,
             line: Vec::new(),
+            by_index: true,
             is_over: false,
         });
         dumps.collect()
@@ -62,7 +68,10 @@ impl Dump {
         // Whatever happens in between, also that this call is dropped: only an item leaves the dump going on.
         self.is_over = true;
         if self.stream.is_none() {
-            self.stream = Some(self.ask().await?);
+            let greeted = self.node.greeted().await;
+            let (stream, _) = greeted.map_err(|fault| self.lost(&fault.reason))?;
+            self.stream = Some(BufReader::new(stream));
+            self.ask(BY_INDEX).await?;
         }
         loop {
             self.read_line().await?;
@@ -74,6 +83,9 @@ impl Dump {
                     self.is_over = false;
                     return Ok(Some(self.line.trim_ascii_end()));
                 }
+                text if self.by_index && text.starts_with(b"BADCLASS") => {
+                    self.ask(BY_CLASS).await?;
+                }
                 other => {
                     return Err(Error::Server {
                         node: Arc::clone(&self.node.label),
@@ -84,15 +96,17 @@ impl Dump {
         }
     }
 
-    async fn ask(&self) -> Result<BufReader<Box<dyn Stream>>, Error> {
-        let greeted = self.node.greeted().await;
-        let (mut stream, _) = greeted.map_err(|fault| self.lost(&fault.reason))?;
+    async fn ask(&mut self, request: &'static [u8]) -> Result<(), Error> {
+        self.by_index = request == BY_INDEX;
         let sent = async {
-            stream.write_all(REQUEST).await?;
-            stream.flush().await
+            if let Some(stream) = self.stream.as_mut() {
+                stream.write_all(request).await?;
+                stream.flush().await?;
+            }
+            Ok(())
         };
-        self.judge(timeout(self.timeout, sent).await)?;
-        Ok(BufReader::new(stream))
+        let sent = timeout(self.timeout, sent).await;
+        self.judge(sent)
     }
 
     async fn read_line(&mut self) -> Result<(), Error> {
