@@ -19,12 +19,15 @@ pub(crate) struct Watchers {
     gids: Number,
 }
 
+/// Most bytes of the line that tells how many lines were lost: `skipped=` and a number of 64 bits.
+const SKIPPED_LEN_MAX: usize = "skipped=\n".len() + 20;
+
 /// What workers see of a watcher.
 pub(crate) struct Feed {
     streams: Streams,
     /// Lines with this number or a lower one are from before it began.
     began: u64,
-    /// Never more than the workers' journals may hold, see `worker_logbuf_size`.
+    /// Their text is never more than the workers' journals may hold, see `worker_logbuf_size`.
     batches: Sender<Arc<Batch>>,
     /// The worker that serves it, and how that is woken.
     worker: usize,
@@ -168,15 +171,16 @@ impl Watcher {
         self.skipped += dropped.sum::<u64>();
         let mut drained = Drained::default();
         for (_, line) in lines {
-            let told = match self.skipped {
-                0 => String::new(),
-                skipped => format!("skipped={skipped}\n"),
-            };
-            if out.len() + told.len() + line.len() > bytes_max {
+            // Before anything is worded: who does not read costs less than who does.
+            if out.len() + SKIPPED_LEN_MAX + line.len() > bytes_max {
                 self.skipped += 1;
                 drained.skipped += 1;
                 continue;
             }
+            let told = match self.skipped {
+                0 => String::new(),
+                skipped => format!("skipped={skipped}\n"),
+            };
             make_room(out, told.len() + line.len(), bytes_max);
             out.extend_from_slice(told.as_bytes());
             out.extend_from_slice(line);
