@@ -200,7 +200,7 @@ const SUBOPTIONS: &[Opt] = &[
         "Accepted; the crawler always runs.",
         |s| s.extended.tunables.lru_crawler = true,
     ),
-    inert_switch(
+    switch(
         "no_lru_crawler",
         "lru_crawler",
         "Serves no crawls and dumps until lru_crawler enable; what has expired is taken back nevertheless.",
@@ -234,7 +234,7 @@ const SUBOPTIONS: &[Opt] = &[
         "Accepted; eviction has no thread of its own here.",
         |s| s.extended.lru_maintainer = true,
     ),
-    inert_switch(
+    switch(
         "no_lru_maintainer",
         "lru_maintainer_thread",
         "Refuses lru mode and temp_ttl, and leaves the maintainer's rows out of stats.",
@@ -282,7 +282,7 @@ const SUBOPTIONS: &[Opt] = &[
         "Accepted; pages always move to the slab classes that need them.",
         |s| s.extended.slab_reassign = true,
     ),
-    inert_switch(
+    switch(
         "no_slab_reassign",
         "slab_reassign",
         "Refuses slabs reassign and leaves its rows out of stats; pages move by themselves nevertheless.",
@@ -469,6 +469,14 @@ mod tests {
 
     #[test]
     fn lists_are_put_into_force_from_left_to_right() {
+        let settings = after("no_lru_crawler,no_lru_maintainer,no_slab_reassign,lru_crawler");
+        let settings = settings.expect("a good list");
+        assert_eq!(
+            settings.without_effect,
+            ["lru_crawler"],
+            "the others refuse commands"
+        );
+
         let settings = after("no_maxconns_fast, idle_timeout=5m,,track_sizes,hashpower=16")
             .expect("a good list");
         assert!(!settings.extended.maxconns_fast && settings.extended.track_sizes);
