@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::daemon::{folder, run};
 use crate::support::is_root;
@@ -177,18 +178,27 @@ fn who_was_denied_a_file_is_told() {
         return;
     }
     let folder = folder();
+    let mode = |path: &Path, bits| {
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("chmod");
+    };
+    mode(folder.path(), 0o700);
+    let socket = folder.path().join("socket");
+    let outcome = run(&["-s", socket.to_str().expect("a plain name")]);
+    assert_eq!(outcome.status.code(), Some(71));
+    let words = "as nobody, whom root has gone on as: give nobody that right, or another user";
+    assert!(outcome.output.contains(words), "{}", outcome.output);
+
+    // What root has read before is there, and will not be seen to change.
     let users = folder.path().join("users");
     fs::write(&users, "ann:one\n").expect("a file");
-    fs::set_permissions(&users, fs::Permissions::from_mode(0o600)).expect("chmod");
+    mode(&users, 0o600);
     let users = users.to_str().expect("a plain name");
-    for args in [&["-Y", users][..], &["--check-config", "-Y", users]] {
-        let outcome = run(args);
-        assert_eq!(outcome.status.code(), Some(1));
-        let words = "as nobody, whom root has gone on as: give nobody that right, or another user";
-        assert!(outcome.output.contains(words), "{}", outcome.output);
+    let unread = "users was read by root, and nobody cannot read it";
+    for (user, told) in [("nobody", true), ("root", false)] {
+        let outcome = run(&["--check-config", "-Y", users, "-u", user]);
+        assert!(outcome.status.success(), "{}", outcome.output);
+        assert_eq!(outcome.output.contains(unread), told, "{}", outcome.output);
     }
-    let outcome = run(&["--check-config", "-Y", users, "-u", "root"]);
-    assert!(outcome.status.success(), "{}", outcome.output);
 }
 
 #[test]

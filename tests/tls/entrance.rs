@@ -1,20 +1,41 @@
 //! Who comes in: versions, certificates of clients, listeners of different kinds, clients that took the wrong port, and
 //! floods of those who never end their handshake.
 
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::time::Duration;
 
 use rustls::ProtocolVersion;
 
 use crate::authority::Authority;
 use crate::client::{ONLY_12, ONLY_13, TlsConn, config};
-use crate::support::{Conn, Server, wait_until};
+use crate::support::{Conn, Server, is_root, wait_until};
 use crate::tools::s_client;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn wait_for_log(server: &Server, words: &str) {
     wait_until(LIMIT, words, || server.log().contains(words));
+}
+
+/// As packages lay keys out: memcached reads them as root, too, before it goes on as somebody else.
+#[test]
+fn a_key_that_is_roots_alone_is_read_before_root_is_given_up() {
+    if !is_root() {
+        eprintln!("not root: nothing to give up");
+        return;
+    }
+    let authority = Authority::new();
+    let key = authority.path("key.pem");
+    chown(&key, Some(0), Some(0)).expect("a file of root's");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("for nobody else");
+    let server = authority.server(&["-u", "nobody"]);
+    TlsConn::open(server.addr(), &config(&authority, ONLY_13, None)).set("key", b"value");
+    wait_for_log(
+        &server,
+        "key.pem was read by root, and nobody cannot read it",
+    );
 }
 
 #[test]
@@ -227,8 +248,8 @@ fn bad_files_are_refused_at_the_start() {
         (
             &|| {
                 use std::os::unix::fs::PermissionsExt;
-                let mode = std::fs::Permissions::from_mode(0o644);
-                std::fs::set_permissions(authority.path("key.pem"), mode).expect("chmod");
+                let mode = Permissions::from_mode(0o644);
+                fs::set_permissions(authority.path("key.pem"), mode).expect("chmod");
             },
             "anybody may read it (mode 0644)",
         ),

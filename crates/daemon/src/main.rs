@@ -88,8 +88,12 @@ fn check(settings: &Settings, mut refusals: Vec<Refusal>) -> Result<(), Refusals
     if let Err(bad) = listen::endpoints(settings) {
         refusals.extend(bad.0);
     }
-    refusals.extend(go_on_as_user(settings).err());
     let (certs, users) = (load_certs(settings), load_users(settings));
+    let files = Files {
+        certs: certs.as_ref().ok().cloned().flatten(),
+        users: users.as_ref().ok().cloned().flatten(),
+    };
+    refusals.extend(go_on_as_user(settings, &files).err());
     // Without the name of a file there is nothing to read, and that has been told.
     if secure::judge_tls(settings).is_empty() {
         refusals.extend(certs.err());
@@ -103,21 +107,23 @@ fn check(settings: &Settings, mut refusals: Vec<Refusal>) -> Result<(), Refusals
 }
 
 /// Gives root up, if it is there.
-fn go_on_as_user(settings: &Settings) -> Result<(), Refusal> {
+fn go_on_as_user(settings: &Settings, files: &Files) -> Result<(), Refusal> {
     let to = privileges::user(settings).map_err(|why| settings.places.put(why, &["user"]))?;
-    to.map_or(Ok(()), |user| privileges::give_up(&user, settings))
+    if let Some(user) = to {
+        privileges::give_up(&user, settings)?;
+        files.warn_of_unreadable(&user.name);
+    }
+    Ok(())
 }
 
 fn load_certs(settings: &Settings) -> Result<Option<Arc<Certs>>, Refusal> {
-    let certs = Certs::load(settings).map_err(Refusal::explained)?;
+    let certs = Certs::load(settings)?;
     Ok(certs.map(Arc::new))
 }
 
 fn load_users(settings: &Settings) -> Result<Option<Arc<Users>>, Refusal> {
-    let users = Users::load(settings).map_err(|refusal| {
-        let refusal = settings.places.put(refusal, &["auth-file"]);
-        refusal.explained()
-    })?;
+    let users =
+        Users::load(settings).map_err(|refusal| settings.places.put(refusal, &["auth-file"]))?;
     Ok(users.map(Arc::new))
 }
 
@@ -128,13 +134,18 @@ fn serve(mut settings: Settings) -> Result<(), Refusals> {
     systemd::adapt(&mut settings, &passed);
     let signals = signals::take_over()?;
     limits::raise(&settings)?;
-    go_on_as_user(&settings)?;
-    announce::oddities(&settings);
     let endpoints = match passed.is_empty() {
         true => listen::endpoints(&settings)?,
         false => listen::passed(&settings, passed)?,
     };
+    // Keys and passwords may be root's alone, so they are read before root is given up.
     let (certs, users) = (load_certs(&settings)?, load_users(&settings)?);
+    let files = Files {
+        certs: certs.clone(),
+        users: users.clone(),
+    };
+    go_on_as_user(&settings, &files)?;
+    announce::oddities(&settings);
     let gate = users.as_ref().map(|users| users.gate());
     let server = bind(settings.to_config(endpoints, gate))?;
     let mut pidfile = PidFile::prepare(&settings)?;
@@ -147,10 +158,7 @@ fn serve(mut settings: Settings) -> Result<(), Refusals> {
         limits::lock_memory(&settings);
     }
     log_queue::start()?;
-    let reloads = Reloads::start(Files {
-        certs: certs.clone(),
-        users: users.clone(),
-    })?;
+    let reloads = Reloads::start(files)?;
     signals::watch(signals, server.stopper(), reloads.clone())?;
     if let Some(file) = &mut pidfile {
         file.write();

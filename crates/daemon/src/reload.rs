@@ -4,6 +4,7 @@
 //! watched rather than the files: editors and Kubernetes replace files, or the links to them.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -19,6 +20,7 @@ use crate::tls::Certs;
 use crate::users::Users;
 
 /// What is read anew.
+#[derive(Clone)]
 pub(crate) struct Files {
     pub(crate) certs: Option<Arc<Certs>>,
     pub(crate) users: Option<Arc<Users>>,
@@ -103,6 +105,18 @@ fn folder(path: &Path) -> Option<&Path> {
 }
 
 impl Files {
+    /// Tells which files the user that root has gone on as cannot read again.
+    pub(crate) fn warn_of_unreadable(&self, user: &str) {
+        for path in self.paths() {
+            if let Err(error) = File::open(path) {
+                let path = path.display();
+                log::warn!(
+                    "{path} was read by root, and {user} cannot read it: a change of it needs a restart ({error})"
+                );
+            }
+        }
+    }
+
     fn paths(&self) -> Vec<&Path> {
         let certs = self.certs.iter().flat_map(|certs| certs.paths());
         certs
