@@ -336,6 +336,9 @@ fn block_len(reply: &Reply<'_>) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use tokio::sync::oneshot::Receiver;
