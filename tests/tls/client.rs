@@ -95,6 +95,11 @@ impl TlsConn {
         self.stream.write_all(bytes).expect("sent");
     }
 
+    /// Sends bytes that are no records, or not whole ones.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.sock.write_all(bytes).expect("sent");
+    }
+
     pub(crate) fn exactly(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         self.stream.read_exact(&mut bytes).expect("an answer");

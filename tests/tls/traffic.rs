@@ -73,6 +73,21 @@ fn lines_cut_into_records_of_a_byte_are_whole() {
 }
 
 #[test]
+fn a_record_that_has_begun_has_its_time() {
+    let authority = Authority::new();
+    let server = authority.server(&["-t", "1", "-o", "request_timeout=1s"]);
+    let config = config(&authority, ONLY_13, None);
+    let (mut silent, mut stalled) = (
+        TlsConn::open(server.addr(), &config),
+        TlsConn::open(server.addr(), &config),
+    );
+    // The head of a record of a kilobyte, and a part of it.
+    stalled.send_raw(&[23, 3, 3, 4, 0, 1, 2, 3]);
+    stalled.ends_clean();
+    assert_eq!(silent.stat(" larder", "request_timeouts"), "1");
+}
+
+#[test]
 fn an_idle_connection_takes_less_than_24_kilobytes() {
     const CONNS: u64 = 400;
     let authority = Authority::new();

@@ -140,7 +140,12 @@ impl Conn {
             since: self.input_since,
             came: self.kept_input(),
         });
-        let Some(unfinished) = self.session.block.or(line) else {
+        // Of a record of TLS only the last read's time is known.
+        let record = self.socket.has_unfinished_record().then(|| Unfinished {
+            since: self.info.last_command(),
+            came: 0,
+        });
+        let Some(unfinished) = self.session.block.or(line).or(record) else {
             return false;
         };
         if self.pending || self.has_output() || self.closing.is_some() {

@@ -185,6 +185,14 @@ impl Socket {
         }
     }
 
+    /// Whether a record of TLS has come in part.
+    pub(crate) fn has_unfinished_record(&self) -> bool {
+        match self {
+            Self::Tls(tls) => tls.session.unfinished_bytes() > 0,
+            _ => false,
+        }
+    }
+
     /// Bytes of TLS's own buffers.
     pub(crate) fn buffer_bytes(&self) -> usize {
         match self {
