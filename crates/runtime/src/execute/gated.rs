@@ -22,8 +22,6 @@ impl Turn<'_> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Used {
-        // Whoever was put out in the middle of a line begins anew.
-        session.searched = 0;
         match sign_in(input) {
             SignIn::Partial => (0, Some(Pause::Input)),
             SignIn::Closing => (0, Some(Pause::Close(CloseReason::Unauthenticated))),

@@ -112,7 +112,7 @@ impl<'a> Turn<'a> {
                     Wire::Binary => self.frame(session, rest, out, &mut commands_left),
                     _ => self.at_the_door(session, rest, out),
                 },
-                _ => self.go_on(session, rest, out),
+                _ => self.go_on(session, rest, out, &mut commands_left),
             };
             at += used;
             if let Some(pause) = pause {
@@ -140,8 +140,9 @@ impl<'a> Turn<'a> {
         session: &mut Session,
         input: &[u8],
         out: &mut Vec<u8>,
+        commands_left: &mut u32,
     ) -> (usize, Option<Pause>) {
-        let step = self.step(session, input, out);
+        let step = self.step(session, input, out, commands_left);
         session.note_block(step.0, self.now);
         step
     }
@@ -152,9 +153,18 @@ impl<'a> Turn<'a> {
         session: &mut Session,
         input: &[u8],
         out: &mut Vec<u8>,
+        commands_left: &mut u32,
     ) -> (usize, Option<Pause>) {
         match &mut session.state {
             State::Line => (0, None),
+            State::Begun(_) => match session.wire_now() {
+                Wire::Text => self.any_line(session, input, out, commands_left),
+                _ => {
+                    // Whoever was put out in the middle of a line begins anew.
+                    session.state = State::Line;
+                    self.at_the_door(session, input, out)
+                }
+            },
             State::Keys(keys) => {
                 let keys = *keys;
                 self.keys(session, keys, input, out)

@@ -82,6 +82,9 @@ pub(crate) enum CloseReason {
 pub(crate) enum State {
     /// Nothing: a command line comes next.
     Line,
+    /// A line of which so many bytes have come, and no end: they are not to be searched again, or a long line in small
+    /// packets would be searched in full with each of them.
+    Begun(usize),
     /// A get: `left` bytes of its line, keys and line end, are still in the input.
     Keys(Keys),
     /// A data block is on its way in.
@@ -272,8 +275,6 @@ pub(crate) struct Awaiting {
 /// A connection's side of the protocol; its sockets and buffers are elsewhere.
 pub(crate) struct Session {
     pub(crate) state: State,
-    /// Bytes of the unfinished line that are known to hold no line end.
-    pub(crate) searched: usize,
     pub(crate) wire: Wire,
     /// What its endpoint offers.
     pub(crate) protocol: Protocol,
@@ -308,7 +309,6 @@ impl Session {
     pub(crate) fn new(protocol: Protocol, cfd: i32, pass: Option<Box<Pass>>) -> Self {
         Self {
             state: State::Line,
-            searched: 0,
             wire: Wire::Undecided,
             protocol,
             cfd,

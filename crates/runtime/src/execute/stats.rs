@@ -32,7 +32,7 @@ impl Session {
     /// The number of the session's state in `stats conns`, for one that waits.
     pub(crate) fn state_number(&self) -> u8 {
         match self.state {
-            State::Line => 7,
+            State::Line | State::Begun(_) => 7,
             State::Keys(_)
             | State::Gathering(_)
             | State::Listing(_)

@@ -37,10 +37,6 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
         commands_left: &mut u32,
     ) -> Used {
-        // What has come of a line is searched once: a long one in small packets would be searched in full with each.
-        if session.searched > 0 {
-            return self.any_line(session, input, out, commands_left);
-        }
         // One look for all the lines that are recognised together.
         if *commands_left > 0
             && !self.observed()
@@ -67,17 +63,21 @@ impl Turn<'_> {
 
     /// [`Self::line`] for all that is not most frequent.
     #[inline(never)]
-    fn any_line(
+    pub(super) fn any_line(
         &self,
         session: &mut Session,
         input: &[u8],
         out: &mut Vec<u8>,
         commands_left: &mut u32,
     ) -> Used {
-        let (line_len, command) = match text::decode(input, session.searched) {
+        let searched = match session.state {
+            State::Begun(bytes) => bytes,
+            _ => 0,
+        };
+        let (line_len, command) = match text::decode(input, searched) {
             Status::Complete { line_len, command } => (line_len, command),
             Status::Partial => {
-                session.searched = input.len();
+                session.state = State::Begun(input.len());
                 return (0, Some(Pause::Input));
             }
             Status::Overlong => return (0, Some(Pause::Close(CloseReason::LineTooLong))),
@@ -85,7 +85,9 @@ impl Turn<'_> {
         if let Err(pause) = self.take_command(commands_left) {
             return (0, Some(pause));
         }
-        session.searched = 0;
+        if searched > 0 {
+            session.state = State::Line;
+        }
         match command {
             Command::Meta(meta) => self.meta(session, &meta, line_len, input, out),
             Command::Get(get) => {
