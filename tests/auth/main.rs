@@ -4,10 +4,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "the commands alone are looked at here")]
+#[path = "../compatibility/names.rs"]
+mod names;
+
 mod binary;
 mod changes;
 mod clients;
 mod files;
+mod rights;
 mod strangers;
+mod table;
 mod text;
 mod users;

@@ -6,14 +6,14 @@ use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::limits::PASSWORD_MAX;
 use crate::refusal::Refusal;
-use crate::users::{self, password};
+use crate::users::password;
 
 /// Reads the password from the standard input and makes the line. From a terminal it is asked for, and not shown.
 pub(crate) fn line(user: &str) -> Result<String, Refusal> {
     if user.contains(':') {
         return Err(Refusal::value("a user's name has no colon"));
     }
-    users::judge_name(user.as_bytes()).map_err(Refusal::value)?;
+    larder_runtime::judge_name(user.as_bytes()).map_err(Refusal::value)?;
     let password = match io::stdin().is_terminal() {
         true => ask(),
         false => read(),

@@ -22,11 +22,8 @@ pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 pub(crate) const CONFIG_FILE_MAX: u64 = MIB;
 pub(crate) const REFUSALS_MAX: usize = 50;
 
-/// Bytes of the users file, its users, the bytes of a user's name, and the passwords that each may have at once.
+/// Bytes of the users file.
 pub(crate) const USERS_FILE_MAX: u64 = MIB;
-pub(crate) const USERS_MAX: usize = 1000;
-pub(crate) const USER_NAME_MAX: usize = 128;
-pub(crate) const PASSWORDS_PER_USER_MAX: usize = 4;
 
 /// Bytes of a password that `hash-password` takes: with a name they fit into the handshake of the text protocol.
 pub(crate) const PASSWORD_MAX: usize = 512;

@@ -62,10 +62,11 @@ impl Conn {
         seat: Option<Seat>,
     ) -> Self {
         let pass = gate.map(|gate| Box::new(Pass::new(Arc::clone(gate), Arc::clone(&info))));
-        let entering = socket.is_handshaking() || pass.is_some();
+        let mut session = Session::new(protocol, info.fd, pass);
+        let entering = socket.is_handshaking() || session.is_outside();
         Self {
             socket,
-            session: Session::new(protocol, info.fd, pass),
+            session,
             info,
             input: Vec::new(),
             input_at: 0,
@@ -243,10 +244,7 @@ impl Conn {
 
     /// Takes in the lines that have come for a watcher, as far as its buffer has room for them.
     pub(crate) fn take_lines(&mut self, bytes_max: usize) -> Drained {
-        let watcher = self.session.watcher();
-        watcher.map_or_else(Drained::default, |watcher| {
-            watcher.drain(&mut self.output, bytes_max)
-        })
+        self.session.take_lines(&mut self.output, bytes_max)
     }
 
     /// Bytes of the connection's own buffers.

@@ -61,6 +61,13 @@ pub(crate) const FAILURE_DELAY_MAX: Duration = Duration::from_secs(5);
 pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
 
+/// Users of a users file, the bytes of a user's name, and the passwords, certificates and prefixes that each may have.
+pub(crate) const USERS_MAX: usize = 1000;
+pub(crate) const USER_NAME_MAX: usize = 128;
+pub(crate) const PASSWORDS_PER_USER_MAX: usize = 4;
+pub(crate) const CERTS_PER_USER_MAX: usize = 16;
+pub(crate) const PREFIXES_PER_USER_MAX: usize = 64;
+
 /// How long to go on serving what was read after the process was asked to stop.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(2);
 
@@ -79,6 +86,9 @@ pub(crate) const PREFIXES_MAX: u64 = 10_000;
 
 /// Rows of one step of a list of prefixes, of connections (four lines each), of items' sizes: some 20 KB at most.
 pub(crate) const PREFIXES_PER_STEP: usize = 64;
+
+/// Users that are listed in one step.
+pub(crate) const USERS_PER_STEP: usize = 64;
 pub(crate) const CONNS_PER_STEP: usize = 64;
 pub(crate) const SIZES_PER_STEP: usize = 256;
 

@@ -45,6 +45,8 @@ counters! {
     get_hits = GetHits,
     /// Misses of get and gets.
     get_misses = GetMisses,
+    /// Commands that were denied to users who may not do everything.
+    cmd_denied = CmdDenied,
     /// me, on any key.
     cmd_meta = CmdMeta,
     /// delete on a missing key.

@@ -7,6 +7,7 @@ mod entering;
 mod long_inputs;
 mod overdue;
 mod serve;
+mod watching;
 
 use std::collections::VecDeque;
 use std::io;
@@ -28,7 +29,7 @@ use crate::limits::{DRAIN_MAX, OUTPUT_HIGH, READ_BYTES, REPLIES_KEPT, STEP_BUDGE
 use crate::quota::{Cause, Quota};
 use crate::shared::{Shared, WorkerFace};
 use crate::snapshot::Counter;
-use crate::watch::{Drained, Entry, Journal, Remote};
+use crate::watch::{Entry, Journal, Remote};
 use entering::Entering;
 
 /// What all workers are given.
@@ -208,6 +209,7 @@ impl<'a> Worker<'a> {
         self.face.buffer_bytes.set(bytes);
         self.close_overdue();
         self.give_up_entering();
+        self.dismiss_watchers();
         if self.replies.capacity() > REPLIES_KEPT {
             self.replies = Vec::with_capacity(OUTPUT_HIGH);
         }
@@ -281,23 +283,6 @@ impl<'a> Worker<'a> {
         self.house_waits = shared.keep_house(self.index, STEP_BUDGET, self.now, &mut all);
         for events in all {
             note_events(self.journal, shared, clock, events, self.now);
-        }
-    }
-
-    /// Gives this worker's watchers the lines that have come for them.
-    fn feed_watchers(&mut self) {
-        let bytes_max = self.setup.config.watcher_buffer_bytes;
-        for number in self.watching.clone() {
-            let Some(conn) = self.conns.get_mut(number) else {
-                continue;
-            };
-            let Drained { sent, skipped } = conn.take_lines(bytes_max);
-            let counters = &self.face.counters;
-            counters.add(Counter::LogWatcherSent, sent);
-            counters.add(Counter::LogWatcherSkipped, skipped);
-            if sent > 0 {
-                self.write_out(number);
-            }
         }
     }
 
@@ -408,6 +393,7 @@ impl<'a> Worker<'a> {
                 }
             }
             CloseReason::Unauthenticated => "has not said who it is, and sends something else",
+            CloseReason::Denied => "may not watch any more",
             CloseReason::TlsOnPlain => "speaks TLS; this port is for plain text",
             CloseReason::Normal
             | CloseReason::Shutdown

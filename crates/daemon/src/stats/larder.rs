@@ -31,6 +31,7 @@ pub(crate) fn emit(
         emit("users", &users.users);
         emit("users_reloads", &users.reloads);
         emit("users_reloads_refused", &users.refused);
+        emit("cmd_denied", &snapshot.counters.cmd_denied);
     }
     emit("shard_set_asides", &snapshot.counters.shard_set_asides);
     emit("shard_pages_used", &store.pages_used);

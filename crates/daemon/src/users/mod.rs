@@ -1,9 +1,7 @@
-//! The users file: read at the start and whenever it changes, all of it or nothing. `parse` knows its lines, `password`
-//! what stands in them.
+//! The users file: read at the start and whenever it changes, all of it or nothing. What its lines can say the runtime
+//! knows, whose gate it is for; `password` knows how passwords are kept.
 
 pub(crate) mod password;
-
-mod parse;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use larder_runtime::{Gate, User};
+use larder_runtime::{Gate, UsersFile};
 
-pub(crate) use self::parse::judge_name;
-use self::parse::{Entries, Entry};
 use self::password::Password;
 use crate::limits::USERS_FILE_MAX;
 use crate::refusal::Refusal;
 use crate::secret::{self, Stamp};
 use crate::settings::Settings;
+
+type List = UsersFile<Password>;
 
 /// The users in force.
 pub(crate) struct Users {
@@ -31,7 +29,7 @@ pub(crate) struct Users {
 
 /// What one reading has brought. It is replaced as a whole.
 struct InForce {
-    entries: Arc<Entries>,
+    file: Arc<List>,
     /// The file when it was last read, with or without success.
     stamp: Stamp,
     figures: UsersFigures,
@@ -55,15 +53,14 @@ impl Users {
         };
         let stamp = secret::stamp(path);
         let allow_world_readable = settings.allow_world_readable_secrets;
-        let entries =
-            read(path, allow_world_readable).map_err(|why| Refusal::value(why).at("-Y"))?;
-        let gate = Gate::new(listed(&entries), settings.sasl);
+        let file = read(path, allow_world_readable).map_err(|why| Refusal::value(why).at("-Y"))?;
+        let gate = Gate::new(file.admitted(), settings.sasl);
         let figures = UsersFigures {
-            users: entries.len(),
+            users: file.count(),
             ..UsersFigures::default()
         };
         let in_force = ArcSwap::from_pointee(InForce {
-            entries: Arc::new(entries),
+            file: Arc::new(file),
             stamp,
             figures,
         });
@@ -94,22 +91,22 @@ impl Users {
         let old = self.in_force.load_full();
         let stamp = secret::stamp(&self.path);
         let mut figures = old.figures;
-        let entries = match read(&self.path, self.allow_world_readable) {
-            Ok(entries) => {
-                self.gate.replace(listed(&entries));
-                figures.users = entries.len();
+        let file = match read(&self.path, self.allow_world_readable) {
+            Ok(file) => {
+                self.gate.replace(file.admitted());
+                figures.users = file.count();
                 figures.reloads += 1;
-                log::info!("users are read anew and in force: {}", entries.len());
-                Arc::new(entries)
+                log::info!("users are read anew and in force: {}", file.count());
+                Arc::new(file)
             }
             Err(why) => {
                 log::warn!("users stay as they were: {why}");
                 figures.refused += 1;
-                Arc::clone(&old.entries)
+                Arc::clone(&old.file)
             }
         };
         self.in_force.store(Arc::new(InForce {
-            entries,
+            file,
             stamp,
             figures,
         }));
@@ -117,16 +114,15 @@ impl Users {
 
     /// Whether this is one of the user's passwords. A name that is nobody's takes as long as one that is somebody's.
     pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> bool {
-        let entries = Arc::clone(&self.in_force.load().entries);
-        let known = entries
-            .get(name)
-            .filter(|entry| !entry.passwords.is_empty());
-        let judged = known.or_else(|| costliest(&entries));
-        let right = judged.is_some_and(|entry| {
-            let all = entry.passwords.iter().map(|one| one.is(password));
-            all.fold(false, |any, right| any | right)
-        });
-        known.is_some() && right
+        let file = Arc::clone(&self.in_force.load().file);
+        let known = file.passwords(name);
+        let judged = match known {
+            [] => costliest(&file),
+            known => known,
+        };
+        let all = judged.iter().map(|one| one.is(password));
+        let right = all.fold(false, |any, right| any | right);
+        right && !known.is_empty()
     }
 
     /// For `stats`.
@@ -135,24 +131,17 @@ impl Users {
     }
 }
 
-/// Somebody whose password takes long to be judged.
-fn costliest(entries: &Entries) -> Option<&Entry> {
+/// The passwords of somebody that take long to be judged.
+fn costliest(file: &List) -> &[Password] {
     let is_hashed = |password: &Password| matches!(password, Password::Hashed { .. });
-    let mut all = entries.values();
-    all.find(|entry| entry.passwords.iter().any(is_hashed))
-        .or_else(|| entries.values().next())
-}
-
-fn listed(entries: &Entries) -> Vec<User> {
-    let users = entries.keys().map(|name| User {
-        name: name.clone(),
-        certs: Vec::new(),
-    });
-    users.collect()
+    let mut all = file.all_passwords();
+    all.find(|passwords| passwords.iter().any(is_hashed))
+        .or_else(|| file.all_passwords().find(|passwords| !passwords.is_empty()))
+        .unwrap_or_default()
 }
 
 /// Reads all of it, only if it is a secret.
-fn read(path: &Path, allow_world_readable: bool) -> Result<Entries, String> {
+fn read(path: &Path, allow_world_readable: bool) -> Result<List, String> {
     let name = path.display();
     if !allow_world_readable {
         secret::check(path).map_err(|why| format!("{name}: {why}"))?;
@@ -165,7 +154,7 @@ fn read(path: &Path, allow_world_readable: bool) -> Result<Entries, String> {
     if text.len() as u64 > USERS_FILE_MAX {
         return Err(format!("{name} is longer than {USERS_FILE_MAX} bytes"));
     }
-    parse::parse(&text).map_err(|why| format!("{name}: {why}"))
+    List::read(&text, Password::read).map_err(|why| format!("{name}: {why}"))
 }
 
 #[cfg(test)]

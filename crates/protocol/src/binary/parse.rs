@@ -238,6 +238,7 @@ fn stats(key: &[u8]) -> StatsCommand {
         b"slabs" => StatsCommand::Slabs,
         b"sizes" => StatsCommand::Sizes,
         b"larder" => StatsCommand::Larder,
+        b"larder users" => StatsCommand::LarderUsers,
         key if key.starts_with(b"reset") => StatsCommand::Reset,
         key if key.starts_with(b"settings") => StatsCommand::Settings,
         key if key.starts_with(b"detail dump") => StatsCommand::DetailDump,

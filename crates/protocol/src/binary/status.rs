@@ -25,6 +25,8 @@ pub enum ReplyStatus {
     AuthError,
     /// A SASL mechanism wants more; the body is its challenge.
     AuthContinue,
+    /// Somebody who may not do this, or not with that key.
+    Denied,
     /// An opcode that is not served, or a header that contradicts itself.
     UnknownCommand,
     /// No memory for the item or the reply.
@@ -44,6 +46,7 @@ impl ReplyStatus {
             Self::NonNumeric => 0x06,
             Self::AuthError => 0x20,
             Self::AuthContinue => 0x21,
+            Self::Denied => 0x24,
             Self::UnknownCommand => 0x81,
             Self::OutOfMemory => 0x82,
         }
@@ -60,6 +63,7 @@ impl ReplyStatus {
             Self::NotStored => "Not stored.",
             Self::NonNumeric => "Non-numeric server-side value for incr or decr",
             Self::AuthError => "Auth failure.",
+            Self::Denied => "Permission denied",
             Self::UnknownCommand => "Unknown command",
             Self::OutOfMemory => "Out of memory",
         }

@@ -27,7 +27,10 @@ pub(super) fn stats(line: &[u8], at: usize) -> StatsCommand {
     match sub {
         b"items" => StatsCommand::Items,
         b"slabs" => StatsCommand::Slabs,
-        b"larder" => StatsCommand::Larder,
+        b"larder" => match words.word() {
+            Some(b"users") => StatsCommand::LarderUsers,
+            _ => StatsCommand::Larder,
+        },
         b"sizes" => StatsCommand::Sizes,
         sub if b"reset".starts_with(sub) => StatsCommand::Reset,
         sub if b"detail".starts_with(sub) => match words.word() {

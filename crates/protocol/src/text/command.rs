@@ -3,6 +3,7 @@
 //! `noreply` hides every reply of its command, errors included. Commands without the field always answer.
 
 use super::{ErrorText, Streams, Upkeep};
+use crate::limits::BLOCK_END_LEN;
 use crate::meta;
 
 /// One decoded line.
@@ -93,6 +94,43 @@ pub enum Command<'a> {
     Http,
     /// A line that is answered with an error and does nothing else.
     Refused(Refused),
+}
+
+impl Command<'_> {
+    /// Whether no answer is wanted.
+    pub fn noreply(&self) -> bool {
+        match *self {
+            Self::Store(Store { noreply, .. })
+            | Self::Arith(Arith { noreply, .. })
+            | Self::Delete { noreply, .. }
+            | Self::Touch { noreply, .. }
+            | Self::FlushAll { noreply, .. }
+            | Self::Verbosity { noreply, .. }
+            | Self::CacheMemlimit { noreply, .. }
+            | Self::Shutdown { noreply, .. }
+            | Self::Upkeep { noreply, .. }
+            | Self::Watch { noreply, .. }
+            | Self::RefreshCerts { noreply }
+            | Self::Refused(Refused { noreply, .. }) => noreply,
+            Self::Get(_)
+            | Self::Version
+            | Self::Quit
+            | Self::Mn
+            | Self::Meta(_)
+            | Self::Stats(_)
+            | Self::Http => false,
+        }
+    }
+
+    /// Bytes behind the line that belong to it: its data block with the CRLF, if it has one.
+    pub fn block_len(&self) -> u64 {
+        match self {
+            Self::Store(store) => u64::from(store.value_len) + BLOCK_END_LEN,
+            Self::Meta(meta::Command::Set(set)) => u64::from(set.value_len) + BLOCK_END_LEN,
+            Self::Refused(refused) => refused.swallow,
+            _ => 0,
+        }
+    }
 }
 
 /// A get line. Its keys are read with [`next_key`](super::next_key), from `keys_at` on; there is at least one, and none
@@ -219,6 +257,8 @@ pub enum StatsCommand {
     Slabs,
     /// `stats larder`: what memcached has no name for.
     Larder,
+    /// `stats larder users`: what has been denied to whom.
+    LarderUsers,
     /// `stats conns`
     Conns,
     /// `stats sizes`

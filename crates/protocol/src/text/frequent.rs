@@ -77,6 +77,9 @@ impl<'a> Frequent<'a> {
     }
 }
 
+/// Where in each of these lines the key begins.
+pub const FREQUENT_KEY_AT: usize = 4;
+
 const GET: u32 = u32::from_le_bytes(*b"get ");
 const SET: u32 = u32::from_le_bytes(*b"set ");
 
@@ -92,14 +95,14 @@ pub fn frequent(buf: &[u8]) -> Option<Frequent<'_>> {
 
 #[inline(always)]
 fn lone_get(buf: &[u8]) -> Option<Frequent<'_>> {
-    let key = key_at(buf, 4)?;
+    let key = key_at(buf, FREQUENT_KEY_AT)?;
     let line_len = line_end(buf, key.end)?;
     Some(Frequent::Get { key, line_len })
 }
 
 #[inline(always)]
 fn plain_set(buf: &[u8]) -> Option<Frequent<'_>> {
-    let key = key_at(buf, 4)?;
+    let key = key_at(buf, FREQUENT_KEY_AT)?;
     let (flags, rest) = plain(&buf[key.end..])?;
     let (exptime, rest) = plain(rest)?;
     let (value_len, rest) = plain(rest)?;

@@ -150,6 +150,8 @@ pub enum ErrorText {
     AuthTokenFormat,
     /// No such user, or another password.
     AuthFailure,
+    /// Somebody who may not do this, or not with that key.
+    PermissionDenied,
     /// The item is larger than `-I`.
     TooLarge,
     /// No memory for a storage command's item.
@@ -228,6 +230,7 @@ impl ErrorText {
             Self::AuthTokenEnd => b"CLIENT_ERROR bad command line termination\r\n",
             Self::AuthTokenFormat => b"CLIENT_ERROR bad authentication token format\r\n",
             Self::AuthFailure => b"CLIENT_ERROR authentication failure\r\n",
+            Self::PermissionDenied => b"CLIENT_ERROR permission denied\r\n",
             Self::TooLarge => b"SERVER_ERROR object too large for cache\r\n",
             Self::OutOfMemoryStoring => b"SERVER_ERROR out of memory storing object\r\n",
             Self::OutOfMemory => b"SERVER_ERROR out of memory\r\n",

@@ -7,11 +7,12 @@
 use std::borrow::{Borrow, BorrowMut};
 
 use arrayvec::ArrayVec;
-use larder_protocol::text::{Frequent, frequent};
+use larder_protocol::text::{FREQUENT_KEY_AT, Frequent, frequent};
 
-use super::session::State;
+use super::session::{State, Wire};
 use super::text::Used;
 use super::{Session, Spot, Turn, site};
+use crate::gate::Act;
 
 /// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
@@ -20,6 +21,30 @@ const _: () = assert!(AHEAD < u32::BITS as usize, "a bit for each line");
 /// Most connections whose lines are recognised together.
 pub(crate) const CONNS_TOGETHER: usize = 8;
 const _: () = assert!(CONNS_TOGETHER < u32::BITS as usize, "a bit for each line");
+
+/// Leaves out the first line that its client may not do, and all behind it: that is judged and answered when it comes to
+/// be the first.
+#[inline(never)]
+fn cut_to_rights(session: &Session, lines: &mut ArrayVec<Ahead<'_>, AHEAD>) {
+    let Some(pass) = &session.pass else { return };
+    let Some(rights) = pass.rights() else { return };
+    // A stranger's set may be the handshake.
+    let (may_get, may_set) = (
+        rights.may(Act::Get),
+        rights.may(Act::Set) && !pass.is_stranger(),
+    );
+    let may = |ahead: &&Ahead<'_>| {
+        let may = match ahead.line {
+            Frequent::Get { .. } => may_get,
+            Frequent::Set { .. } => may_set,
+        };
+        may && rights.covers(&ahead.whole[FREQUENT_KEY_AT..])
+    };
+    let allowed = lines.iter().take_while(may).count();
+    if allowed < lines.len() {
+        lines.truncate(allowed);
+    }
+}
 
 /// A line that was recognised, its bytes, and where to look for its key.
 struct Ahead<'a> {
@@ -61,6 +86,9 @@ impl Turn<'_> {
             let spot = self.spot(line.key(whole));
             lines.push(Ahead { line, whole, spot });
             rest = behind;
+        }
+        if session.wire == Wire::Gated {
+            cut_to_rights(session, &mut lines);
         }
         self.warm(&mut lines);
         let mut used = 0;

@@ -16,7 +16,7 @@ use crate::shared::PrefixCounts;
 use crate::snapshot::Counter;
 
 impl Turn<'_> {
-    /// Decodes the frame at the front of the input and carries it out, if its client is in or it needs no authentication.
+    /// Decodes the frame at the front of the input and carries it out, if its client may do that.
     pub(super) fn frame(
         &self,
         session: &mut Session,
@@ -33,11 +33,9 @@ impl Turn<'_> {
             return (0, Some(pause));
         }
         if session.wire == Wire::Gated
-            && session.is_outside()
-            && let Some(refused) = request.unauthenticated()
+            && let Some(used) = self.stop_frame(session, &request, head_len, out)
         {
-            reply::error(out, request.echo, refused.status);
-            return (head_len, Some(Pause::Close(CloseReason::Unauthenticated)));
+            return used;
         }
         self.carry_out(session, request, head_len, input, out)
     }

@@ -12,8 +12,10 @@ use larder_protocol::text::{
 };
 use larder_store::{ItemFacts, ItemInfo, ListAt, WalkAt};
 
+use super::guard::dump_act;
 use super::session::{Dumping, State};
 use super::{Pause, Session, Turn};
+use crate::gate::{Act, Rights};
 use crate::limits::{CACHEDUMP_BYTES_MAX, DUMP_BYTES_PER_TURN, DUMP_STEPS_PER_TURN};
 
 /// How far a dump has come in its shard.
@@ -98,6 +100,16 @@ impl Turn<'_> {
 
     /// Goes on with a dump: a few steps.
     pub(super) fn dump_on(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Dumping(dumping) = &session.state else {
+            return None;
+        };
+        let act = dumping.what.act();
+        if !session.may(act) {
+            out.extend_from_slice(ErrorText::PermissionDenied.line());
+            session.state = State::Line;
+            return None;
+        }
+        let rights = session.pass.as_ref().and_then(|pass| pass.rights());
         let State::Dumping(dumping) = &mut session.state else {
             return None;
         };
@@ -110,7 +122,7 @@ impl Turn<'_> {
                 session.state = State::Line;
                 return None;
             }
-            let found = match self.find_more(dumping) {
+            let found = match self.find_more(dumping, rights) {
                 Ok(found) => found,
                 Err(pause) => return Some(pause),
             };
@@ -127,11 +139,15 @@ impl Turn<'_> {
         Some(Pause::Output)
     }
 
-    /// One step: one borrow.
-    fn find_more(&self, dumping: &mut Dumping) -> Result<Found, Pause> {
+    /// One step: one borrow. Of what is there, that which whoever asks may know of.
+    fn find_more(&self, dumping: &mut Dumping, rights: Option<&Rights>) -> Result<Found, Pause> {
         let mut found = Found::default();
         let lent = self.shared.borrow(dumping.shard).ok_or(Pause::Taken)?;
-        let each = |item: ItemInfo<'_>| found.add(&item);
+        let each = |item: ItemInfo<'_>| {
+            if rights.is_none_or(|rights| rights.may_read(item.key)) {
+                found.add(&item);
+            }
+        };
         let next = match dumping.at {
             DumpAt::Index(at) => lent.shard.walk(at, self.now, each).map(DumpAt::Index),
             DumpAt::Pages { classes, at } => {
@@ -211,6 +227,14 @@ impl DumpAt {
 }
 
 impl DumpAs {
+    /// What whoever asks must be allowed to do, as long as it goes on.
+    fn act(self) -> Act {
+        match self {
+            Self::Lines(format) => dump_act(format),
+            Self::Cachedump { .. } => Act::Cachedump,
+        }
+    }
+
     /// Whether nothing more may be shown.
     fn is_full(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Statistics that are lists: `stats detail dump`, `stats conns`, `stats sizes`.
+//! Statistics that are lists: `stats detail dump`, `stats conns`, `stats sizes`, `stats larder users`.
 //!
 //! A list goes in steps of a bounded number of rows. Between two of them the connection waits where enough of its replies
 //! is unsent, like one that sends many commands; and it holds no more than where its list goes on and one row or step.
@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::mem;
 
-use larder_protocol::binary::{Echo, reply as frames};
-use larder_protocol::text::reply;
+use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
+use larder_protocol::text::{ErrorText, reply};
 
 use super::session::State;
 use super::stats::{CONN_STATES, LISTENING, end, row};
 use super::{Pause, Session, Turn};
-use crate::limits::{DETAIL_ROW_BYTES, SIZES_PER_STEP};
+use crate::gate::{Act, Denied, Rights};
+use crate::limits::{DETAIL_ROW_BYTES, SIZES_PER_STEP, USERS_PER_STEP};
 use crate::shared::PrefixCounts;
 
 /// A list on its way.
@@ -22,6 +23,7 @@ pub(crate) enum Listing {
     /// Connections, from the descriptor behind the last one listed.
     Conns(i32),
     Sizes(SizeList),
+    Users(UserList),
 }
 
 /// `stats detail dump`.
@@ -31,6 +33,15 @@ pub(crate) struct PrefixList {
     after: Option<Box<[u8]>>,
     /// For the binary protocol, which has the list's text in a row: what its answer repeats, and the row so far.
     frame: Option<(Echo, Vec<u8>)>,
+}
+
+/// `stats larder users`.
+#[derive(Default)]
+pub(crate) struct UserList {
+    /// Of a binary command, what its rows repeat.
+    echo: Option<Echo>,
+    /// The last one that is listed.
+    after: Option<Box<[u8]>>,
 }
 
 /// `stats sizes`: each step is the next sizes of every shard.
@@ -67,6 +78,22 @@ impl Listing {
         }))
     }
 
+    /// Users, from the first.
+    pub(super) fn users(echo: Option<Echo>) -> State {
+        let after = None;
+        Self::state(Self::Users(UserList { echo, after }))
+    }
+
+    /// What whoever asks must be allowed to do, as long as it goes on; and of a binary command, what its rows repeat.
+    fn asked(&self) -> (Act, Option<Echo>) {
+        match self {
+            Self::Prefixes(list) => (Act::StatsDetail, list.frame.as_ref().map(|(echo, _)| *echo)),
+            Self::Conns(_) => (Act::Stats, None),
+            Self::Sizes(list) => (Act::Stats, list.echo),
+            Self::Users(list) => (Act::Stats, list.echo),
+        }
+    }
+
     fn state(self) -> State {
         State::Listing(Box::new(self))
     }
@@ -76,6 +103,7 @@ impl Listing {
         match self {
             Self::Prefixes(list) => list.frame.as_ref().map_or(0, |(_, text)| text.capacity()),
             Self::Conns(_) => 0,
+            Self::Users(list) => list.after.as_ref().map_or(0, |name| name.len()),
             Self::Sizes(list) => list.items.len() * size_of::<(usize, u64)>(),
         }
     }
@@ -84,13 +112,27 @@ impl Listing {
 impl Turn<'_> {
     /// Goes on with a list: one step, then others have their turn.
     pub(super) fn list_on(&self, session: &mut Session, out: &mut Vec<u8>) -> Option<Pause> {
+        let State::Listing(listing) = &session.state else {
+            return None;
+        };
+        let (act, echo) = listing.asked();
+        if !session.may(act) {
+            match echo {
+                Some(echo) => frames::error(out, echo, ReplyStatus::Denied),
+                None => out.extend_from_slice(ErrorText::PermissionDenied.line()),
+            }
+            session.state = State::Line;
+            return None;
+        }
+        let rights = session.pass.as_ref().and_then(|pass| pass.rights());
         let State::Listing(listing) = &mut session.state else {
             return None;
         };
         let step = match &mut **listing {
-            Listing::Prefixes(list) => self.list_prefixes(list, out),
+            Listing::Prefixes(list) => self.list_prefixes(list, rights, out),
             Listing::Conns(from) => self.list_conns(from, out),
             Listing::Sizes(list) => self.list_sizes(list, out),
+            Listing::Users(list) => Ok(self.list_users(list, out)),
         };
         match step {
             Err(pause) => Some(pause),
@@ -102,8 +144,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Lists the next prefixes; whether they were the last.
-    fn list_prefixes(&self, list: &mut PrefixList, out: &mut Vec<u8>) -> Result<bool, Pause> {
+    /// Lists the next prefixes, of those that whoever asks may know; whether they were the last.
+    fn list_prefixes(
+        &self,
+        list: &mut PrefixList,
+        rights: Option<&Rights>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Pause> {
         // Who asks sees what he has done himself.
         let late = &self.journal.late_counts;
         if !self.shared.count_late_prefixes(self.worker, late) {
@@ -115,7 +162,12 @@ impl Turn<'_> {
             Some((_, text)) => text,
             None => &mut *out,
         };
-        for (prefix, counts) in &prefixes {
+        // Only those that no key has which it may not read.
+        let may_know = |prefix: &[u8]| {
+            let begin = [prefix, &[self.config.prefix_delimiter]].concat();
+            rights.is_none_or(|rights| rights.may_read(&begin))
+        };
+        for (prefix, counts) in prefixes.iter().filter(|(prefix, _)| may_know(prefix)) {
             let PrefixCounts {
                 gets,
                 hits,
@@ -163,6 +215,22 @@ impl Turn<'_> {
             None => out.extend_from_slice(reply::END),
         }
         Ok(next.is_none())
+    }
+
+    /// Lists the next users, and how many commands were denied to each; whether they were the last.
+    fn list_users(&self, list: &mut UserList, out: &mut Vec<u8>) -> bool {
+        let gate = self.config.gate.as_ref();
+        let next = gate.map(|gate| gate.denied_behind(list.after.as_deref(), USERS_PER_STEP));
+        let (users, last) = next.unwrap_or((Vec::new(), true));
+        for Denied { name, commands } in &users {
+            let name = String::from_utf8_lossy(name);
+            row(list.echo, out, &format!("{name}:cmd_denied"), commands);
+        }
+        if last {
+            end(list.echo, out);
+        }
+        list.after = users.into_iter().next_back().map(|denied| denied.name);
+        last
     }
 
     /// Asks one shard after another for its next sizes, then lists them; whether they were the last.

@@ -3,8 +3,9 @@
 //! [`Turn::run`] takes a connection's input and goes on from its [`Session`] until it needs something: more input, a
 //! shard that is taken, room for output. It reads no socket and never waits. The rest of the folder are its arms:
 //! `text`, `meta` and `binary` (one command each), `ahead` (several at once), `get` (those that fetch), `value` (data
-//! blocks on their way in), `stats`, `list` (those that are lists), `detail` (what is counted by prefix), `upkeep` (`slabs`, `lru`, `lru_crawler`), `dump`, `awaited`
-//! (what the daemon is asked about), `observe` (what others are told of them).
+//! blocks on their way in), `stats`, `list` (those that are lists), `detail` (what is counted by prefix), `upkeep`
+//! (`slabs`, `lru`, `lru_crawler`), `dump`, `awaited` (what the daemon is asked about), `observe` (what others are told of
+//! them), `gated` (who is not in), `guard` (who may not do everything).
 
 mod ahead;
 mod awaited;
@@ -13,6 +14,7 @@ mod detail;
 mod dump;
 mod gated;
 mod get;
+mod guard;
 mod list;
 mod meta;
 mod observe;
@@ -110,7 +112,7 @@ impl<'a> Turn<'a> {
                 State::Line => match session.wire_now() {
                     Wire::Text => self.line(session, rest, out, &mut commands_left),
                     Wire::Binary => self.frame(session, rest, out, &mut commands_left),
-                    _ => self.at_the_door(session, rest, out),
+                    _ => self.guarded_line(session, rest, out, &mut commands_left),
                 },
                 _ => self.go_on(session, rest, out, &mut commands_left),
             };
@@ -159,11 +161,7 @@ impl<'a> Turn<'a> {
             State::Line => (0, None),
             State::Begun(_) => match session.wire_now() {
                 Wire::Text => self.any_line(session, input, out, commands_left),
-                _ => {
-                    // Whoever was put out in the middle of a line begins anew.
-                    session.state = State::Line;
-                    self.at_the_door(session, input, out)
-                }
+                _ => self.guarded_line(session, input, out, commands_left),
             },
             State::Keys(keys) => {
                 let keys = *keys;

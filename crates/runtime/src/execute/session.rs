@@ -16,11 +16,11 @@ use super::upkeep::Ask;
 use crate::clerk;
 use crate::config::Protocol;
 use crate::daemon::StatsGroup;
-use crate::gate::Pass;
+use crate::gate::{Act, Pass};
 use crate::limits::SLOWEST_REQUEST;
 use crate::shared::Shared;
 use crate::tls;
-use crate::watch::{Feed, Watcher, Watchers};
+use crate::watch::{Drained, Feed, Watcher, Watchers};
 
 /// Why a connection's turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub(crate) enum CloseReason {
     NotIn,
     /// It sent something else than who it is.
     Unauthenticated,
+    /// It watched, and may no longer.
+    Denied,
     /// TLS was spoken where it is not.
     TlsOnPlain,
     /// The socket is broken.
@@ -352,8 +354,8 @@ impl Session {
         }
     }
 
-    /// What it speaks, of text only if it is in: looked at anew for each command, so that whoever is taken off the list is
-    /// out with his next one. [`Wire::Gated`] if it is not. Frames are asked for one by one whether they need that.
+    /// What it speaks; [`Wire::Gated`] for text of whoever is not in, or may not do everything. Looked at anew for each
+    /// command, so that whoever is taken off the list is out with his next one. Frames are looked at one by one in any case.
     #[inline(always)]
     pub(crate) fn wire_now(&mut self) -> Wire {
         match self.wire {
@@ -367,7 +369,7 @@ impl Session {
         let Some(pass) = &mut self.pass else {
             return Wire::Gated;
         };
-        match (pass.binary, pass.is_in()) {
+        match (pass.binary, pass.is_in() && pass.rights().is_none()) {
             (true, _) => Wire::Binary,
             (false, true) => Wire::Text,
             (false, false) => Wire::Gated,
@@ -398,12 +400,15 @@ impl Session {
         }
     }
 
-    /// The watcher that it is, if it is one.
-    pub(crate) fn watcher(&mut self) -> Option<&mut Watcher> {
-        match &mut self.state {
-            State::Watching(watcher) => Some(watcher),
-            _ => None,
-        }
+    /// Takes in the lines that have come for a watcher and that it may see, as far as `out` has room for them.
+    pub(crate) fn take_lines(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Drained {
+        let may = self.may(Act::Watch);
+        let State::Watching(watcher) = &mut self.state else {
+            return Drained::default();
+        };
+        let rights = self.pass.as_ref().and_then(|pass| pass.rights());
+        let may_see = |key: &[u8]| rights.is_none_or(|rights| rights.may_read_encoded(key));
+        watcher.drain(out, bytes_max, |key| may && key.is_none_or(may_see))
     }
 
     /// Whether it is a watcher.

@@ -63,6 +63,7 @@ impl Turn<'_> {
         match command {
             StatsCommand::Conns => session.state = Listing::conns(),
             StatsCommand::Sizes => session.state = Listing::sizes(None),
+            StatsCommand::LarderUsers => session.state = Listing::users(None),
             StatsCommand::DetailOn
             | StatsCommand::DetailOff
             | StatsCommand::DetailDump
@@ -105,6 +106,10 @@ impl Turn<'_> {
     ) {
         let dumps = self.config.dump_enabled;
         match command {
+            StatsCommand::LarderUsers => {
+                session.state = Listing::users(Some(echo));
+                return;
+            }
             StatsCommand::DetailOn | StatsCommand::DetailOff if dumps => {
                 let on = command == StatsCommand::DetailOn;
                 self.shared.globals.observers.set_counts_detail(on);
@@ -188,6 +193,9 @@ impl Turn<'_> {
         if !self.shared.clear_prefixes() || !self.shared.set_baseline(self.new_baseline(sum)) {
             gathering.next_shard = 0;
             return Err(Pause::Taken);
+        }
+        if let Some(gate) = &self.config.gate {
+            gate.reset_denied();
         }
         match gathering.echo {
             Some(echo) => frames::stat_end(out, echo),

@@ -8,7 +8,7 @@ use larder_store::{
     ArithRequest, BORROW_COPY_MAX, Deleted, Exptimes, MetaArith, RelTime, StoreRequest,
 };
 
-use super::session::{Filling, Keys, Reply, State, Teller};
+use super::session::{Filling, Keys, Reply, State, Teller, Wire};
 use super::value::{PAGES_FOR_SMALL, store_verb};
 use super::{CloseReason, Pause, Session, Spot, Turn};
 use crate::daemon::Stop;
@@ -87,6 +87,12 @@ impl Turn<'_> {
         }
         if searched > 0 {
             session.state = State::Line;
+        }
+        if session.wire == Wire::Gated
+            && let Some(denied) = self.denied(session, &command, &input[..line_len])
+        {
+            self.refuse(session, denied, out);
+            return (line_len, None);
         }
         match command {
             Command::Meta(meta) => self.meta(session, &meta, line_len, input, out),
