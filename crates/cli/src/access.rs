@@ -11,38 +11,40 @@ use larder_client::{Builder, Tls};
 /// Where the password is if no file holds it. It is no option of its own: every user of the machine can read those.
 const PASSWORD_VARIABLE: &str = "LARDER_PASSWORD";
 
+/// Under which help shows these options.
+const HEADING: &str = "Who asks, and whom";
+
 /// A user, and TLS.
 #[derive(Args)]
-#[command(next_help_heading = "Who asks, and whom")]
 pub(crate) struct AccessArgs {
     /// The user that the nodes know us by. The password is taken from the variable LARDER_PASSWORD of the environment,
     /// unless there is --password-file.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
     user: Option<String>,
 
     /// A file with the password on its first line.
-    #[arg(long, value_name = "FILE", requires = "user")]
+    #[arg(long, value_name = "FILE", requires = "user", help_heading = HEADING)]
     password_file: Option<PathBuf>,
 
     /// Speaks TLS with nodes whose certificates the system trusts.
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     tls: bool,
 
     /// Speaks TLS with nodes whose certificates one in this PEM file has signed.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     tls_ca: Option<PathBuf>,
 
     /// Our own certificate, for nodes that want to see one: a PEM file with its chain.
-    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_ca"])]
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_ca"], help_heading = HEADING)]
     tls_cert: Option<PathBuf>,
 
     /// Its key, in a PEM file.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = HEADING)]
     tls_key: Option<PathBuf>,
 
     /// The name that every node's certificate must have, in place of the host that it is reached by. With --tls or
     /// --tls-ca.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
     tls_name: Option<String>,
 }
 

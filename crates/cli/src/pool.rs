@@ -11,23 +11,25 @@ use larder_client::{
 use crate::access::AccessArgs;
 use crate::time;
 
+/// Under which help shows these options. Each says it: one that is said for all goes on to the command's own.
+const HEADING: &str = "The pool";
+
 /// Which nodes, and where keys live on them.
 #[derive(Args)]
-#[command(next_help_heading = "The pool")]
 pub(crate) struct PoolArgs {
     #[command(flatten)]
     source: SourceArgs,
 
     /// The rule by which keys are spread, under the name of a client that keeps to it; some take a hash behind a colon. `larder ring --help` lists them.
-    #[arg(long = "dist", value_name = "NAME", default_value_t)]
+    #[arg(long = "dist", value_name = "NAME", default_value_t, help_heading = HEADING)]
     distribution: Distribution,
 
     /// Only what stands between these two bytes of a key decides, as in `{}`; the whole key where there is nothing.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", help_heading = HEADING)]
     tag: Option<KeyTag>,
 
     /// A prefix that does not count in deciding where a key lives.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", help_heading = HEADING)]
     unhashed_prefix: Option<String>,
 }
 
@@ -36,12 +38,12 @@ pub(crate) struct PoolArgs {
 #[group(required = true, multiple = false)]
 struct SourceArgs {
     /// A node: `host[:port][;weight=w][;name=n]` or `/socket`. Once for each, in the order that counts.
-    #[arg(long = "node", value_name = "NODE")]
+    #[arg(long = "node", value_name = "NODE", help_heading = HEADING)]
     nodes: Vec<NodeSpec>,
 
     /// Where nodes are found: `file:PATH` (a node a line), `dns:HOST[:PORT]` (all addresses of the host), `srv:NAME`,
     /// `elasticache:HOST[:PORT]`, `etcd:URL[,URL…]/PREFIX`, or `static:NODE[,NODE…]`.
-    #[arg(long = "pool", value_name = "SOURCE")]
+    #[arg(long = "pool", value_name = "SOURCE", help_heading = HEADING)]
     source: Option<String>,
 }
 
@@ -52,7 +54,7 @@ pub(crate) struct AskedPoolArgs {
     pool: PoolArgs,
 
     /// The longest that one node is waited for.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration, help_heading = "The pool")]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time::duration, help_heading = HEADING)]
     timeout: Duration,
 
     #[command(flatten)]

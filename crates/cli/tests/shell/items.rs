@@ -89,3 +89,25 @@ fn what_is_wrong_is_said() {
     let said = pool.refused("get", &["k"]);
     assert!(said.starts_with("larder: 127.0.0.1:"), "{said}");
 }
+
+/// A command's own options would be lost behind those that all have.
+#[test]
+fn help_begins_with_what_is_the_commands_own() {
+    for (command, own) in [
+        (
+            "set",
+            &["[VALUE]", "--ttl", "--flags", "--add", "--replace"][..],
+        ),
+        ("incr", &["[BY]", "--initial", "--ttl"]),
+        ("ring", &["--moved", "--add", "--remove"]),
+        ("flush", &["--yes"]),
+    ] {
+        let help = super::larder(&[command, "--help"], b"").stdout;
+        let (before, behind) = text(&help).split_once("The pool:").expect("a heading");
+        let (pool, access) = behind.split_once("Who asks").unwrap_or((behind, ""));
+        assert!(own.iter().all(|word| before.contains(word)), "{before}");
+        assert!(pool.contains("--pool") && !before.contains("  --pool"));
+        assert_eq!(access.contains("--tls-ca"), command != "ring");
+        assert!(!own.iter().any(|word| access.contains(&format!("  {word}"))));
+    }
+}
