@@ -58,10 +58,11 @@ impl Driver {
         if !self.replies.is_empty() || !self.out.is_empty() {
             self.stream.discard_unsent();
         }
-        // First the keys of what was sent are noted, and only then does the connection call itself closed: a caller
-        // that finds it closed, and goes on on another, must find those keys in doubt.
-        self.replies.fail(&fault);
+        // First the keys of what was sent are noted, then the connection calls itself closed, and only then do callers
+        // hear of it: one who goes on on another connection must find all those keys in doubt, and not this one.
+        self.replies.note_unfinished();
         self.incoming.close();
+        self.replies.fail(&fault);
         while let Ok(request) = self.incoming.try_recv() {
             request.pending.fail(&fault, false);
         }
@@ -173,10 +174,10 @@ impl Driver {
     }
 }
 
-/// The other side is gone. To the requests that wait it is a hard fault; without any, nobody hears of it, and the next
-/// connection shows what is the matter.
+/// The other side ended the connection: it is gone, or it had enough of a connection that was idle. A soft fault: the
+/// next connection shows at once which of the two it was, and a get that waits is asked again there.
 fn ended(what: &'static str) -> Fault {
-    Fault::hard(what)
+    Fault::soft(what)
 }
 
 fn no_handle() -> Fault {
@@ -184,5 +185,5 @@ fn no_handle() -> Fault {
 }
 
 fn ended_by(error: &io::Error) -> Fault {
-    Fault::hard(format!("the connection ended: {error}"))
+    Fault::soft(format!("the connection ended: {error}"))
 }

@@ -319,6 +319,11 @@ impl Replies {
         Ok(())
     }
 
+    /// Notes the keys of all writes that wait.
+    pub(crate) fn note_unfinished(&mut self) {
+        self.queue.iter_mut().for_each(Pending::note_unfinished);
+    }
+
     /// Ends all requests that wait.
     pub(crate) fn fail(&mut self, fault: &Fault) {
         for pending in self.queue.drain(..) {

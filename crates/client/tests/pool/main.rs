@@ -8,6 +8,7 @@ mod failure;
 mod fake;
 mod following;
 mod patterns;
+mod scripted;
 mod secured;
 mod server;
 #[cfg(feature = "tls")]
