@@ -4,7 +4,9 @@
 //! which anything else comes back is of no use.
 
 use bytes::{Buf, BytesMut};
-use larder_protocol::client::{Code, Expect, Reply, ServerError, Step, decode, meta, request};
+use larder_protocol::client::{
+    Code, Expect, Reply, ReplyFlags, ServerError, Step, decode, meta, request,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Fault;
@@ -71,6 +73,13 @@ pub(crate) async fn greet(
             flags,
             ..
         } if flags.is_for(PROBE_OPAQUE) => Ok(Dialect::Meta),
+        // The first releases of 1.6 say nothing but EN to a miss. Where replies cannot be told apart, meta commands are
+        // of no use.
+        Reply::Meta {
+            code: Code::En,
+            flags: ReplyFlags { opaque: None, .. },
+            ..
+        } => Ok(Dialect::Classic),
         Reply::Error(ServerError::Unknown(b"")) => Ok(Dialect::Classic),
         other => Err(refusal(other, credentials)),
     })
