@@ -6,7 +6,7 @@ mod following;
 mod many;
 mod url;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -54,27 +54,29 @@ struct Inner {
     routing: Routing,
     gutter: Option<Arc<Gutter>>,
     pool: ArcSwap<Pool>,
+    /// Held while the list changes: one change at a time.
+    changing: Mutex<()>,
     flights: Flights,
     _following: Option<Following>,
 }
 
 impl Inner {
     fn set_nodes(&self, nodes: &[NodeSpec]) -> Result<(), RingError> {
-        let mut refused = None;
-        self.pool.rcu(|before| {
-            let gutter = self.gutter.as_ref();
-            match Pool::new(nodes, &self.routing, &self.settings, gutter, Some(before)) {
-                Ok(pool) => {
-                    refused = None;
-                    Arc::new(pool)
-                }
-                Err(error) => {
-                    refused = Some(error);
-                    Arc::clone(before)
-                }
-            }
-        });
-        refused.map_or(Ok(()), Err)
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, gutter) = (self.pool.load_full(), self.gutter.as_ref());
+        let pool = Pool::new(nodes, &self.routing, &self.settings, gutter, Some(&before))?;
+        self.pool.store(Arc::new(pool));
+        Ok(())
+    }
+
+    /// Calls that began by the list `before` have ended. Keys that live elsewhere by now may have changed on a node that
+    /// no longer owns them, after the others were told.
+    fn look_back<'a>(&self, before: &Arc<Pool>, keys: impl IntoIterator<Item = &'a Bytes>) {
+        let now = self.pool.load();
+        if !Arc::ptr_eq(&now, before) {
+            let mut moved = keys.into_iter().filter(|key| now.has_moved(key, before));
+            moved.by_ref().for_each(|key| now.doubt(key));
+        }
     }
 }
 
@@ -366,14 +368,23 @@ impl Client {
         if command.verb.kind().changes_value() {
             self.inner.flights.forget(&command.key);
         }
+        self.carry_out(command).await
+    }
+
+    /// As [`Self::ask`], but loads of the key that are under way stay.
+    pub(crate) async fn carry_out(&self, command: Command) -> Result<Answer, Error> {
         let pool = self.inner.pool.load_full();
-        pool.ask(command).await
+        let written = command.verb.kind().changes_value();
+        let written = written.then(|| command.key.clone());
+        let answer = pool.ask(command).await;
+        self.inner.look_back(&pool, &written);
+        answer
     }
 
     /// Has a key deleted before anybody reads it again.
     pub(crate) fn doubt(&self, key: &Bytes) {
         self.inner.flights.forget(key);
-        self.inner.pool.load().node_for(key).doubt(key);
+        self.inner.pool.load().doubt(key);
     }
 
     pub(crate) fn flights(&self) -> &Flights {
@@ -400,8 +411,7 @@ impl Client {
     /// The present list of nodes.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeSpec> {
-        let pool = self.inner.pool.load();
-        pool.nodes.iter().map(|node| node.spec.clone()).collect()
+        self.inner.pool.load().specs.to_vec()
     }
 
     /// What the node is called on which this key lives.

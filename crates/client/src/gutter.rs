@@ -19,7 +19,7 @@ use larder_protocol::client::meta::Mode;
 
 /// A pool for keys whose node is away.
 pub(crate) struct Gutter {
-    pub(crate) ring: Ring,
+    pub(crate) ring: Arc<Ring>,
     pub(crate) nodes: Vec<Arc<LiveNode>>,
     pub(crate) ttl_cap: Duration,
 }

@@ -73,6 +73,9 @@ pub const JOURNAL_KEYS_MAX: usize = 65_536;
 /// Those that left before them are flushed when they do.
 pub const RETIRED_JOURNALS_MAX: usize = 64;
 
+/// Lists before the present one by which it is known who may hold an old copy of a key that is written.
+pub const FORMER_LISTS_MAX: usize = 64;
+
 /// Most commands of one request; more are several requests, side by side.
 pub const COMMANDS_MAX: usize = 1000;
 

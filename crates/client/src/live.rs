@@ -44,6 +44,8 @@ pub(crate) struct LiveNode {
     is_kept: AtomicBool,
     /// It is in no list any more: nothing is done for it in the background.
     is_retired: AtomicBool,
+    /// More keys were written elsewhere than can be remembered.
+    has_lost_count: AtomicBool,
     wake: Arc<Notify>,
 }
 
@@ -80,6 +82,7 @@ impl LiveNode {
             opaque: AtomicU32::new(0),
             is_kept: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
+            has_lost_count: AtomicBool::new(false),
             wake,
             settings,
             gutter,
@@ -97,7 +100,24 @@ impl LiveNode {
 
     /// Whether a key is in doubt, or may come to be by what is under way.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        !self.journal.is_empty() || self.in_flight() > 0
+        let has_lost_count = self.has_lost_count.load(Ordering::Relaxed);
+        has_lost_count || !self.journal.is_empty() || self.in_flight() > 0
+    }
+
+    /// Somebody else owns this key now, and gets another value. What this node holds under it is deleted; if there is no
+    /// room to remember it, the node is flushed when a list gives it keys again.
+    pub(crate) fn written_elsewhere(self: &Arc<Self>, key: &Bytes) {
+        if !self.journal.note_if_room(key) {
+            self.lose_count();
+        }
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.keep();
+        }
+    }
+
+    /// It is not known any more what was written elsewhere.
+    pub(crate) fn lose_count(&self) {
+        self.has_lost_count.store(true, Ordering::Relaxed);
     }
 
     /// It has left the list. Connections end with the replies that are due; `remembers` says whether the keys in doubt
@@ -111,8 +131,11 @@ impl LiveNode {
         }
     }
 
-    /// It is in the list, perhaps again.
+    /// It is in the list, perhaps again, or with other keys than before.
     pub(crate) fn serve(&self) {
+        if self.has_lost_count.swap(false, Ordering::Relaxed) {
+            self.journal.distrust();
+        }
         if self.is_retired.swap(false, Ordering::Relaxed) {
             self.wake.notify_one();
         }

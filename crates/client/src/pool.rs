@@ -1,6 +1,16 @@
 //! A ring and its nodes, as one value: a call sees the list before a change or after it, never half of each.
+//!
+//! Keys that a change moves are watched ([`former`]): a node that gets a key back, or comes back itself, gives out
+//! nothing that this process wrote elsewhere meanwhile. Such keys are remembered with those in doubt, up to the same
+//! bound; a node of which more would have to be remembered is flushed when the list changes next. What a node held
+//! before this process first knew it, and what other processes write by lists of their own, no process can know.
+
+mod former;
 
 use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::gutter::Gutter;
@@ -11,13 +21,16 @@ use crate::node::NodeSpec;
 use crate::ring::{Ring, RingError, Routing};
 use crate::settings::Settings;
 use crate::wire::{Answer, Command};
+use former::{Former, List};
 
 /// The nodes of one list.
 pub(crate) struct Pool {
-    pub(crate) ring: Ring,
+    pub(crate) specs: Arc<[NodeSpec]>,
+    pub(crate) ring: Arc<Ring>,
     pub(crate) nodes: Vec<Arc<LiveNode>>,
-    /// Nodes that have left, the latest first, for as long as something on them may be in doubt: one that comes back
-    /// has kept its memory, and must not give out what was written elsewhere since.
+    former: Former,
+    /// Nodes that have left, the latest first, for as long as something on them may be in doubt, or they are of a former
+    /// list: one that comes back has kept its memory.
     retired: Vec<Arc<LiveNode>>,
     gutter: Option<Arc<Gutter>>,
 }
@@ -35,18 +48,8 @@ impl Pool {
         let ring = Ring::with_routing(routing, specs)?;
         let known: Vec<&Arc<LiveNode>> = before.map(Self::known).unwrap_or_default();
         let nodes = specs.iter().map(|spec| {
-            let is_same = |node: &&&Arc<LiveNode>| node.spec.address() == spec.address();
-            let mut of_address = known.iter().filter(is_same);
-            if let Some(node) = of_address.clone().find(|node| *node.label == *spec.label()) {
-                node.serve();
-                return Arc::clone(node);
-            }
-            let node = LiveNode::new(spec.clone(), Arc::clone(settings), gutter.cloned());
-            // The same memory under another name.
-            if of_address.any(|node| node.is_in_doubt()) {
-                node.journal.distrust();
-            }
-            node
+            let new = || LiveNode::new(spec.clone(), Arc::clone(settings), gutter.cloned());
+            serving(spec, &known, new)
         });
         let nodes: Vec<Arc<LiveNode>> = nodes.collect();
         let has_left = |node: &&&Arc<LiveNode>| !nodes.iter().any(|stays| Arc::ptr_eq(stays, node));
@@ -58,9 +61,19 @@ impl Pool {
         for (index, node) in retired.iter().enumerate() {
             node.retire(index < RETIRED_JOURNALS_MAX);
         }
+        let former = before.map(|before| {
+            let last = List {
+                specs: Arc::clone(&before.specs),
+                ring: Arc::clone(&before.ring),
+                nodes: before.nodes.clone(),
+            };
+            before.former.followed_by(last, specs, &nodes)
+        });
         Ok(Self {
-            ring,
+            specs: specs.into(),
+            ring: ring.into(),
             nodes,
+            former: former.unwrap_or_default(),
             retired,
             gutter: gutter.cloned(),
         })
@@ -78,9 +91,29 @@ impl Pool {
         &self.nodes[self.ring.node_for(key)]
     }
 
+    /// Has a key deleted wherever it may be, before anybody reads it there.
+    pub(crate) fn doubt(&self, key: &Bytes) {
+        let node = self.node_for(key);
+        self.former.note(key, node);
+        node.doubt(key);
+    }
+
+    /// Whether `before` has this key on another node.
+    pub(crate) fn has_moved(&self, key: &[u8], before: &Self) -> bool {
+        !Arc::ptr_eq(self.node_for(key), before.node_for(key))
+    }
+
+    /// A command is about to be sent to `node`.
+    fn note_former(&self, command: &Command, node: &Arc<LiveNode>) {
+        if command.verb.kind().changes_value() {
+            self.former.note(&command.key, node);
+        }
+    }
+
     /// One command, where its key lives.
     pub(crate) async fn ask(&self, command: Command) -> Result<Answer, Error> {
         let node = self.node_for(&command.key);
+        self.note_former(&command, node);
         let Some(gutter) = &self.gutter else {
             return one(node.ask(vec![command]).await, node);
         };
@@ -96,7 +129,9 @@ impl Pool {
             vec![Default::default(); self.nodes.len()];
         let count = commands.len();
         for (index, command) in commands.into_iter().enumerate() {
-            let (indices, commands) = &mut by_node[self.ring.node_for(&command.key)];
+            let owner = self.ring.node_for(&command.key);
+            self.note_former(&command, &self.nodes[owner]);
+            let (indices, commands) = &mut by_node[owner];
             indices.push(index);
             commands.push(command);
         }
@@ -133,6 +168,26 @@ impl Pool {
         });
         join_all(answers.collect()).await
     }
+}
+
+/// The node of `spec`, to be asked from now on: the one of `known` that it was before, or a `new` one.
+fn serving(
+    spec: &NodeSpec,
+    known: &[&Arc<LiveNode>],
+    new: impl Fn() -> Arc<LiveNode>,
+) -> Arc<LiveNode> {
+    let of_address = known.iter().copied();
+    let of_address = of_address.filter(|node| node.spec.address() == spec.address());
+    let (same, renamed): (Vec<_>, Vec<_>) =
+        of_address.partition(|node| *node.label == *spec.label());
+    let node = same.first().map_or_else(|| new(), |node| Arc::clone(node));
+    node.serve();
+    // The same memory under other names: what is in doubt there is on this node.
+    for other in renamed.into_iter().filter(|other| other.is_in_doubt()) {
+        node.journal.distrust();
+        other.journal.forget_all(Instant::now());
+    }
+    node
 }
 
 /// The answer to the one command that was asked.

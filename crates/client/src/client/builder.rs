@@ -1,6 +1,6 @@
 //! How a client is made.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -258,6 +258,7 @@ impl Builder {
             routing,
             gutter,
             pool: ArcSwap::from_pointee(pool),
+            changing: Mutex::default(),
             flights: Flights::default(),
             _following: lists.map(|lists| Following::begin(Weak::clone(inner), lists)),
         });

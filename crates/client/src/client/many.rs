@@ -58,7 +58,16 @@ impl Client {
             }
         }
         let pool = self.inner.pool.load_full();
+        let first = prepared.commands.first();
+        let is_write = first.is_some_and(|command| command.verb.kind().changes_value());
         let mut answers = pool.ask_many(prepared.commands).await.into_iter();
+        if is_write {
+            let sent = prepared
+                .keys
+                .iter()
+                .filter(|(_, refused)| refused.is_none());
+            self.inner.look_back(&pool, sent.map(|(key, _)| key));
+        }
         let results = prepared.keys.into_iter().filter_map(|(key, refused)| {
             let result = match refused {
                 Some(error) => Err(error),

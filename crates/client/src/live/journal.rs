@@ -63,6 +63,23 @@ impl Journal {
         }
     }
 
+    /// Remembers a key if there is room; says whether there was.
+    pub(crate) fn note_if_room(&self, key: &Bytes) -> bool {
+        let mut fits = false;
+        let mut is_first = false;
+        self.change(|notes| {
+            fits = notes.keys.len() < self.keys_max || notes.keys.contains_key(key);
+            if fits {
+                is_first = notes.keys.is_empty();
+                notes.keys.insert(key.clone(), Instant::now());
+            }
+        });
+        if is_first {
+            self.changed.notify_one();
+        }
+        fits
+    }
+
     /// Puts every key in doubt, as when too many were noted.
     pub(crate) fn distrust(&self) {
         let now = Instant::now();

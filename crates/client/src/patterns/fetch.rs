@@ -416,8 +416,7 @@ impl Client {
 
     /// As [`Self::ask`], but those who wait for the load go on waiting: this is the load's own write.
     async fn ask_quietly(&self, key: &Bytes, verb: Verb) -> Result<Answer, Error> {
-        let command = command(key, verb)?;
-        self.pool().ask(command).await
+        self.carry_out(command(key, verb)?).await
     }
 }
 

@@ -6,13 +6,14 @@
 //! DNS server that forgot) brings no old value back. The price is one more lookup for each write and former list, and a
 //! delete in the background for each write of a key that has moved.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::limits::FORMER_LISTS_MAX;
 use crate::live::LiveNode;
-use crate::node::NodeSpec;
+use crate::node::{Address, NodeSpec};
 use crate::ring::Ring;
 
 /// A list, its ring, and the nodes by its indices.
@@ -38,21 +39,18 @@ impl Former {
     ) -> Self {
         let before = [last].into_iter().chain(self.0.iter().cloned());
         let mut lists: Vec<List> = before.filter(|list| *list.specs != *specs).collect();
-        let at = |address| {
-            let mut present = nodes.iter();
-            present.find(|node| node.spec.address() == address)
-        };
+        let present = nodes.iter().map(|node| (node.spec.address(), node));
+        let present: HashMap<&Address, &Arc<LiveNode>> = present.collect();
         for node in lists.iter_mut().flat_map(|list| &mut list.nodes) {
-            if let Some(present) = at(node.spec.address()) {
-                *node = Arc::clone(present);
-            }
+            let same = present.get(node.spec.address());
+            *node = Arc::clone(same.copied().unwrap_or(node));
         }
         // Of a list that is forgotten, the nodes that are away are never trusted again unless they are flushed.
-        for node in lists.drain(FORMER_LISTS_MAX.min(lists.len())..).flat_map(|list| list.nodes) {
-            if at(node.spec.address()).is_none() {
-                node.lose_count();
-            }
-        }
+        let forgotten = lists.split_off(FORMER_LISTS_MAX.min(lists.len()));
+        let forgotten = forgotten.iter().flat_map(|list| &list.nodes);
+        forgotten
+            .filter(|node| !present.contains_key(node.spec.address()))
+            .for_each(|node| node.lose_count());
         Self(lists)
     }
 

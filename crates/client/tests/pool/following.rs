@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use larder_client::{Client, Discovery, NodeSpec, Ttl};
 use tokio::sync::watch;
 
-use crate::server::{Kind, PATIENCE, Server};
+use crate::server::{BOTH, Kind, PATIENCE, Server};
 
 async fn follow(discovery: Discovery) -> Client {
     let builder = Client::builder()
@@ -83,6 +83,82 @@ async fn a_node_that_leaves_in_doubt_comes_back_in_doubt() {
         };
         assert_eq!(found, None, "deleted before it was served");
     }
+}
+
+/// Reads until the key is served.
+async fn read(client: &Client, key: &str) -> Option<bytes::Bytes> {
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "it is served again");
+        match client.get(key).await {
+            Ok(found) => return found.map(|value| value.data),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// What was written while other nodes owned the keys is not undone by a list that comes back, whether nodes left it or
+/// came to it, and whether or not all such keys could be remembered.
+#[tokio::test]
+async fn a_list_that_comes_back_brings_no_old_value() {
+    for kind in BOTH {
+        let servers = [(); 3].map(|()| Server::start(kind, &[]));
+        let of = |indices: &[usize]| -> Vec<NodeSpec> {
+            indices.iter().map(|index| servers[*index].node()).collect()
+        };
+        for journal_keys_max in [100_000, 10] {
+            for (first, then) in [(&[0, 1][..], &[1][..]), (&[0, 1], &[0, 1, 2])] {
+                let client = Client::builder()
+                    .nodes(of(first))
+                    .timeout(PATIENCE)
+                    .connect_timeout(PATIENCE)
+                    .settle(Duration::from_millis(1))
+                    .probe_waits(Duration::from_millis(1), Duration::from_millis(1))
+                    .journal_keys_max(journal_keys_max)
+                    .build()
+                    .expect("a client");
+                let keys: Vec<String> = (0..300).map(|n| format!("key:{n}")).collect();
+                let old = keys.iter().map(|key| (key, "old"));
+                client.set_many(old, Ttl::Never).await.all().expect("set");
+                client.set_nodes(&of(then)).expect("a list");
+                let new = keys[..100].iter().map(|key| (key, "new"));
+                client.set_many(new, Ttl::Never).await.all().expect("set");
+                for key in &keys[100..200] {
+                    client.delete(key).await.expect("deleted");
+                }
+                client.set_nodes(&of(first)).expect("a list");
+                for (index, key) in keys.iter().enumerate() {
+                    let found = read(&client, key).await;
+                    match index {
+                        ..100 => assert_ne!(found.as_deref(), Some(&b"old"[..]), "{key}"),
+                        100..200 => assert_eq!(found, None, "{key}"),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Keys that nobody wrote meanwhile are found again, and a weight that changed is told.
+#[tokio::test]
+async fn what_did_not_change_is_still_there() {
+    let servers = [(); 2].map(|()| Server::start(Kind::Larderd, &[]));
+    let both = servers.each_ref().map(Server::node);
+    let client = follow(Discovery::Static(both.to_vec())).await;
+    let keys: Vec<String> = (0..100).map(|n| format!("key:{n}")).collect();
+    let items = keys.iter().map(|key| (key, "v"));
+    client.set_many(items, Ttl::Never).await.all().expect("set");
+    client.set_nodes(&both[1..]).expect("a list");
+    client.set("other", "v", Ttl::Never).await.expect("set");
+    client.set_nodes(&both).expect("a list");
+    let found = client.get_many(&keys).await;
+    assert_eq!(found.found().count(), 100);
+    let heavier = both
+        .clone()
+        .map(|node| node.with_weight(2).expect("a weight"));
+    client.set_nodes(&heavier).expect("a list");
+    assert_eq!(client.nodes(), heavier);
 }
 
 fn named(server: &Server, name: &str) -> NodeSpec {
