@@ -7,12 +7,31 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use larder_protocol::client::check_key;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::join::join_all;
 use crate::ttl::Ttl;
 use crate::value::{CasUnique, IntoBytes, Value};
+
+/// Puts the key in doubt in every pool unless all their answers were looked at: also when the caller is dropped while
+/// some have the write, and others do not.
+struct UntilTold<'a> {
+    pools: &'a Replicas,
+    key: &'a [u8],
+    is_told: bool,
+}
+
+impl Drop for UntilTold<'_> {
+    fn drop(&mut self) {
+        // What is no key was not sent either.
+        if !self.is_told && check_key(self.key).is_ok() {
+            let key = Bytes::copy_from_slice(self.key);
+            self.pools.pools().for_each(|pool| pool.doubt(&key));
+        }
+    }
+}
 
 /// Pools that hold the same.
 #[derive(Clone, Debug)]
@@ -68,7 +87,9 @@ impl Replicas {
     ) -> Result<(), Error> {
         let (key, value) = (key.as_ref(), value.into_bytes());
         let pools = self.pools().map(|pool| pool.set(key, value.clone(), ttl));
+        let mut guard = self.until_told(key);
         let mut results = self.told(key, join_all(pools.collect()).await);
+        guard.is_told = true;
         match results.iter().any(Result::is_ok) {
             true => Ok(()),
             false => results.swap_remove(0),
@@ -82,9 +103,19 @@ impl Replicas {
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
         let key = key.as_ref();
         let pools = self.pools().map(|pool| pool.delete(key));
+        let mut guard = self.until_told(key);
         let results = self.told(key, join_all(pools.collect()).await);
+        guard.is_told = true;
         let deleted: Result<Vec<bool>, Error> = results.into_iter().collect();
         Ok(deleted?.contains(&true))
+    }
+
+    fn until_told<'a>(&'a self, key: &'a [u8]) -> UntilTold<'a> {
+        UntilTold {
+            pools: self,
+            key,
+            is_told: false,
+        }
     }
 
     fn pools(&self) -> impl Iterator<Item = &Client> {
