@@ -1,6 +1,6 @@
 //! Every verb, on both servers: what they say is what they do.
 
-use larder_client::{Builder, Client, Error, StoreIf, Stored, Ttl};
+use larder_client::{Builder, Client, Error, NodeState, StoreIf, Stored, Ttl};
 
 use crate::server::{BOTH, Kind, PATIENCE, Server};
 
@@ -258,5 +258,34 @@ async fn a_socket_in_the_file_system() {
         let client = client.expect("a client");
         client.set("a", "1", Ttl::Never).await.expect("set");
         assert!(client.get("a").await.expect("get").is_some());
+    }
+}
+
+/// Groups whose lines are of other words than STAT.
+#[tokio::test]
+async fn every_group_of_stats_is_rows() {
+    for setup in ALL {
+        let (_servers, client) = setup.pool();
+        client.stats("detail on").await;
+        for number in 0..50 {
+            let key = format!("a:{number}");
+            client.set(&key, "v", Ttl::Never).await.expect("set");
+            client.get(&key).await.expect("get");
+        }
+        for (group, name) in [("cachedump 1 100", "a:"), ("detail dump", "a")] {
+            let mut is_there = false;
+            for (node, rows) in client.stats(group).await {
+                match rows {
+                    Ok(rows) => is_there |= rows.iter().any(|(of, _)| of.starts_with(name)),
+                    Err(error) => assert!(matches!(error, Error::Server { .. }), "{node}: {error}"),
+                }
+            }
+            // memcached counts the prefixes of classic commands alone.
+            let may_be_none = group == "detail dump" && !setup.is_classic;
+            assert!(is_there || may_be_none, "{setup:?}: {group}");
+        }
+        for status in client.node_states() {
+            assert_eq!(status.state, NodeState::Up);
+        }
     }
 }

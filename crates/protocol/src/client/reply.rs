@@ -327,9 +327,11 @@ fn meta_line(line: &[u8]) -> Result<Line<'_>, Broken> {
     }))
 }
 
-/// `STAT <name> <value>`
+/// `STAT <name> <value>`; and as `stats cachedump` and `stats detail dump` have it, `ITEM <key> [<facts>]` and
+/// `PREFIX <prefix> <counts>`.
 fn stat_line(line: &[u8]) -> Result<Reply<'_>, Broken> {
-    let Some(rest) = line.strip_prefix(b"STAT ") else {
+    let words = [&b"STAT "[..], b"ITEM ", b"PREFIX "];
+    let Some(rest) = words.into_iter().find_map(|word| line.strip_prefix(word)) else {
         return Err(Broken::new("STAT or END", line));
     };
     let (name, value) = match memchr(b' ', rest) {
