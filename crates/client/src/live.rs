@@ -297,7 +297,10 @@ impl LiveNode {
         failure.map_err(|failure| {
             // What was asked did not happen, or not for certain. What the node has under these keys is not what the
             // caller wanted there.
-            if kind.changes_value() && !matches!(failure.error, Error::Busy { .. }) {
+            // A delete must come about. Of another write that was refused for want of a place the caller knows that
+            // nothing changed, and thousands of them at once must not cost the node its other keys.
+            let is_busy = matches!(failure.error, Error::Busy { .. });
+            if kind.changes_value() && (!is_busy || kind == Kind::Delete) {
                 self.journal.note(ask.keys());
             }
             failure.error
