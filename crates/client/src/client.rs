@@ -19,6 +19,7 @@ use following::Following;
 
 use crate::error::Error;
 use crate::gutter::Gutter;
+use crate::limits::VALUE_LEN_MAX;
 use crate::node::NodeSpec;
 use crate::patterns::Flights;
 use crate::pool::Pool;
@@ -437,8 +438,13 @@ impl Client {
 /// How often counting up and making the item are tried in turn.
 const COUNT_TRIES: usize = 3;
 
-/// A command whose key has been looked at.
+/// A command whose key and value have been looked at.
 pub(crate) fn command(key: &[u8], verb: Verb) -> Result<Command, Error> {
+    if let Verb::Store(Storing { value, .. }) = &verb
+        && value.len() > VALUE_LEN_MAX
+    {
+        return Err(Error::TooLarge { len: value.len() });
+    }
     match check_key(key) {
         Ok(()) => Ok(Command {
             key: Bytes::copy_from_slice(key),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use larder_protocol::client::KeyFault;
 use thiserror::Error;
 
+use crate::limits::VALUE_LEN_MAX;
+
 /// Why a call, or one key of a call, failed. A miss is not an error, and an error is never shown as a miss.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -17,6 +19,14 @@ pub enum Error {
         key: Vec<u8>,
         /// What is wrong with it.
         fault: KeyFault,
+    },
+    /// The value is longer than any server takes. Nothing was sent.
+    #[error(
+        "a value of {len} bytes cannot be stored: {VALUE_LEN_MAX} are the most that memcached can be told to take"
+    )]
+    TooLarge {
+        /// The value's length in bytes.
+        len: usize,
     },
     /// The node did not answer in time. The connection was closed, so that no late reply can meet another request.
     #[error("{node} did not answer within {} ms{}", .after.as_millis(), may_be_applied(*.maybe_applied))]
@@ -95,7 +105,7 @@ impl Error {
             | Self::InDoubt { node }
             | Self::Busy { node, .. }
             | Self::Server { node, .. } => Some(node),
-            Self::BadKey { .. } | Self::Codec(_) => None,
+            Self::BadKey { .. } | Self::TooLarge { .. } | Self::Codec(_) => None,
         }
     }
 
