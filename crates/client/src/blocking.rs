@@ -13,7 +13,7 @@ use crate::client::{BuildError, Builder};
 use crate::discovery::Discovery;
 use crate::error::Error;
 use crate::many::Many;
-use crate::patterns::{Fetch, FetchError};
+use crate::patterns::{Begun, Fetch, FetchError, something};
 use crate::ttl::Ttl;
 use crate::value::{CasUnique, IntoBytes, Stored, Value};
 
@@ -167,7 +167,7 @@ impl Client {
         self.runtime.block_on(self.client.touch(key, ttl))
     }
 
-    /// As [`crate::Client::fetch`], with a loader that waits, too.
+    /// As [`crate::Client::fetch`], with a loader that waits, too. It is called on this thread, and may use this client.
     ///
     /// # Errors
     /// As there.
@@ -181,8 +181,15 @@ impl Client {
         V: IntoBytes,
         E: Send + Sync + 'static,
     {
-        let load = || std::future::ready(load());
-        self.runtime.block_on(self.client.fetch(key, how, load))
+        let begun = self.client.begin_fetch(key, how, None);
+        let ticket = match self.runtime.block_on(begun)? {
+            Begun::Found(found) => return something(found),
+            Begun::Load(ticket) => ticket,
+        };
+        // Not within the runtime: the loader may use this client, or others that wait.
+        let loaded = load().map_err(|error| FetchError::Load(Arc::new(error)));
+        let loaded = loaded.map(|value| Some(value.into_bytes()));
+        something(self.runtime.block_on(ticket.end(loaded))?)
     }
 }
 

@@ -6,7 +6,7 @@ mod following;
 mod many;
 mod url;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -59,26 +59,6 @@ struct Inner {
     changing: Mutex<()>,
     flights: Flights,
     _following: Option<Following>,
-}
-
-impl Inner {
-    fn set_nodes(&self, nodes: &[NodeSpec]) -> Result<(), RingError> {
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, gutter) = (self.pool.load_full(), self.gutter.as_ref());
-        let pool = Pool::new(nodes, &self.routing, &self.settings, gutter, Some(&before))?;
-        self.pool.store(Arc::new(pool));
-        Ok(())
-    }
-
-    /// Calls that began by the list `before` have ended. Keys that live elsewhere by now may have changed on a node that
-    /// no longer owns them, after the others were told.
-    fn look_back<'a>(&self, before: &Arc<Pool>, keys: impl IntoIterator<Item = &'a Bytes>) {
-        let now = self.pool.load();
-        if !Arc::ptr_eq(&now, before) {
-            let mut moved = keys.into_iter().filter(|key| now.has_moved(key, before));
-            moved.by_ref().for_each(|key| now.doubt(key));
-        }
-    }
 }
 
 impl std::fmt::Debug for Client {

@@ -7,15 +7,20 @@ mod flight;
 mod lock;
 mod namespace;
 mod session;
+mod ticket;
 #[cfg(any(feature = "json", feature = "postcard"))]
 mod typed;
 mod write_through;
 
+#[cfg(feature = "blocking")]
+pub(crate) use fetch::something;
 pub use fetch::{Fetch, FetchError};
 pub(crate) use flight::Flights;
 pub use lock::Lock;
 pub use namespace::Namespace;
 pub use session::{Session, SessionStore};
+#[cfg(feature = "blocking")]
+pub(crate) use ticket::Begun;
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use typed::Typed;
 pub use write_through::WriteError;

@@ -1,13 +1,41 @@
 //! A client whose list of nodes changes while it works.
 
-use std::sync::Weak;
+use std::sync::{Arc, PoisonError, Weak};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Builder, Client, Inner};
 use crate::client::BuildError;
 use crate::discovery::{Discovery, NodeList};
+use crate::node::NodeSpec;
+use crate::pool::Pool;
+use crate::ring::RingError;
+
+impl Inner {
+    pub(super) fn set_nodes(&self, nodes: &[NodeSpec]) -> Result<(), RingError> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, gutter) = (self.pool.load_full(), self.gutter.as_ref());
+        let pool = Pool::new(nodes, &self.routing, &self.settings, gutter, Some(&before))?;
+        self.pool.store(Arc::new(pool));
+        Ok(())
+    }
+
+    /// Calls that began by the list `before` have ended. Keys that live elsewhere by now may have changed on a node that
+    /// no longer owns them, after the others were told.
+    pub(super) fn look_back<'a>(
+        &self,
+        before: &Arc<Pool>,
+        keys: impl IntoIterator<Item = &'a Bytes>,
+    ) {
+        let now = self.pool.load();
+        if !Arc::ptr_eq(&now, before) {
+            let mut moved = keys.into_iter().filter(|key| now.has_moved(key, before));
+            moved.by_ref().for_each(|key| now.doubt(key));
+        }
+    }
+}
 
 /// The task that brings new lists; it ends with this.
 pub(super) struct Following(JoinHandle<()>);

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_protocol::client::check_key;
-use larder_protocol::client::meta::Mode;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::flight::{Landed, Pilot, Seat};
-use crate::client::{Client, command, storing};
+use super::ticket::{Begun, Claim, Ticket};
+use crate::client::{Client, command};
 use crate::error::Error;
 use crate::ttl::Ttl;
 use crate::value::IntoBytes;
@@ -100,7 +100,7 @@ impl Fetch {
     }
 
     /// How long the server keeps "there is nothing": where it is to be renewed, for the time of that as well.
-    fn nothing_kept(&self, claim: &Claim) -> Option<Ttl> {
+    pub(super) fn nothing_kept(&self, claim: &Claim) -> Option<Ttl> {
         let wait = self.nothing_for?;
         Some(Ttl::After(match claim {
             Claim::Place(_) => wait + self.stale_for + self.refresh_before,
@@ -109,7 +109,7 @@ impl Fetch {
     }
 
     /// How long the server keeps a value.
-    fn kept(&self, claim: &Claim) -> Ttl {
+    pub(super) fn kept(&self, claim: &Claim) -> Ttl {
         match (self.ttl, claim) {
             (Ttl::After(wait), Claim::Place(_)) => Ttl::After(wait + self.stale_for),
             (Ttl::At(time), Claim::Place(_)) => Ttl::At(time + self.stale_for),
@@ -131,7 +131,7 @@ pub enum FetchError<E> {
 
 impl<E: Send + Sync + 'static> FetchError<E> {
     /// For those who wait for the same load, whose loaders may have errors of other types.
-    fn tell(&self) -> Arc<dyn Any + Send + Sync> {
+    pub(super) fn tell(&self) -> Arc<dyn Any + Send + Sync> {
         match self {
             Self::Load(error) => Arc::clone(error) as _,
             Self::Cache(error) => Arc::new(error.clone()),
@@ -159,18 +159,6 @@ enum Look {
     Wait,
 }
 
-/// By what right a loaded value is stored.
-enum Claim {
-    /// The item of this CAS unique keeps the place.
-    Place(u64),
-    /// The lock key is ours.
-    Lock(Bytes),
-    /// There is no item yet, as far as is known.
-    Empty,
-    /// None: the cache could not be asked.
-    Nothing,
-}
-
 impl Client {
     /// The value of a key: the cache's, or else the loader's, which is stored for the next.
     ///
@@ -178,7 +166,8 @@ impl Client {
     /// asked, the loader is called, nothing is stored, and [`crate::Observer::fetch_without_cache`] hears of it.
     ///
     /// # Errors
-    /// The loader's, or a key that cannot be used.
+    /// The loader's, a key that cannot be used, or [`Error::Codec`] if a [`Self::fetch_option`] of the same key has it
+    /// remembered that there is nothing.
     pub async fn fetch<V, E, F, L>(
         &self,
         key: impl AsRef<[u8]>,
@@ -192,9 +181,7 @@ impl Client {
         L: Future<Output = Result<V, E>>,
     {
         let load = || async { load().await.map(Some) };
-        let found = self.fetch_option(key, how, load).await?;
-        // "Nothing" can only have been stored by a `fetch_option` of the same key.
-        Ok(found.unwrap_or_default())
+        something(self.fetch_option(key, how, load).await?)
     }
 
     /// As [`Self::fetch`], for a loader that may find that there is nothing: [`Fetch::nothing_for`].
@@ -237,6 +224,22 @@ impl Client {
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<Bytes>, FetchError<E>>>,
     {
+        match self.begin_fetch(key, how, flags).await? {
+            Begun::Found(found) => Ok(found),
+            Begun::Load(ticket) => {
+                let loaded = load().await;
+                ticket.end(loaded).await
+            }
+        }
+    }
+
+    /// A fetch up to where the loader is needed.
+    pub(crate) async fn begin_fetch<E: Send + Sync + 'static>(
+        &self,
+        key: impl AsRef<[u8]>,
+        how: &Fetch,
+        flags: Option<u32>,
+    ) -> Result<Begun<'_>, FetchError<E>> {
         let key = Bytes::copy_from_slice(key.as_ref());
         check_key(&key).map_err(|fault| {
             FetchError::Cache(Error::BadKey {
@@ -245,36 +248,29 @@ impl Client {
             })
         })?;
         let (pilot, claim, before) = match self.found_or_pilot(&key, how, flags).await {
-            Turn::Found(found) => return Ok(found),
+            Turn::Found(found) => return Ok(Begun::Found(found)),
             Turn::Landed(Err(error)) => match FetchError::told(error) {
                 Some(error) => return Err(error),
                 // Another loader of the same key, with errors of another type.
                 None => (None, Claim::Nothing, None),
             },
-            Turn::Landed(Ok(found)) => return Ok(found),
+            Turn::Landed(Ok(Some((_, of)))) if flags.is_some_and(|own| own != of) => {
+                // Another loader of the same key, with values of another form.
+                self.tell_without_cache(None);
+                (None, Claim::Nothing, None)
+            }
+            Turn::Landed(Ok(found)) => return Ok(Begun::Found(found.map(|(value, _)| value))),
             Turn::Load(pilot, claim, before) => (Some(pilot), claim, before),
         };
-        let loaded = load().await;
-        let found = match (loaded, before) {
-            (Ok(loaded), _) => {
-                let flags = flags.unwrap_or_default();
-                self.keep_loaded(&key, how, claim, loaded.as_ref(), flags)
-                    .await;
-                loaded
-            }
-            (Err(_), Some(before)) => Some(before),
-            (Err(error), None) => {
-                self.give_up(&key, claim).await;
-                if let Some(pilot) = pilot {
-                    pilot.land(Err(error.tell()));
-                }
-                return Err(error);
-            }
-        };
-        if let Some(pilot) = pilot {
-            pilot.land(Ok(found.clone()));
-        }
-        Ok(found)
+        Ok(Begun::Load(Ticket {
+            client: self,
+            key,
+            how: *how,
+            flags: flags.unwrap_or_default(),
+            claim,
+            before,
+            pilot,
+        }))
     }
 
     /// Asks the cache, and waits for others, until there is a value or this caller is to load.
@@ -302,7 +298,7 @@ impl Client {
             match self.flights().board(key) {
                 Seat::Pilot(pilot) => return Turn::Load(pilot, claim, before),
                 Seat::Passenger(passenger) => {
-                    self.give_up(key, claim).await;
+                    self.give_up(key, &claim).await;
                     if let Some(landed) = passenger.landed().await {
                         return Turn::Landed(landed);
                     }
@@ -371,51 +367,8 @@ impl Client {
         }
     }
 
-    /// Stores what was loaded. What cannot be stored is not, and the next caller loads again.
-    async fn keep_loaded(
-        &self,
-        key: &Bytes,
-        how: &Fetch,
-        claim: Claim,
-        loaded: Option<&Bytes>,
-        flags: u32,
-    ) {
-        let (value, flags, ttl) = match (loaded, how.nothing_kept(&claim)) {
-            (Some(value), _) => (value.clone(), flags, how.kept(&claim)),
-            (None, Some(ttl)) => (Bytes::new(), Item::NOTHING, ttl),
-            (None, None) => return self.give_up(key, claim).await,
-        };
-        let (mode, cas) = match &claim {
-            Claim::Nothing => return,
-            Claim::Place(cas) => (Mode::Set, Some(*cas)),
-            Claim::Lock(_) | Claim::Empty => (Mode::Add, None),
-        };
-        let verb = storing(mode, value.clone(), flags, ttl, cas);
-        let stored = self.ask_quietly(key, verb).await;
-        if cas.is_none() && stored.is_err_and(|error| error.is_away()) {
-            // The gutter takes no `add`.
-            let verb = storing(Mode::Set, value, flags, ttl, None);
-            drop(self.ask_quietly(key, verb).await);
-        }
-        if let Claim::Lock(lock) = claim {
-            drop(self.delete(lock).await);
-        }
-    }
-
-    /// Gives the place to the next, who need not wait for the time that a load may take.
-    async fn give_up(&self, key: &Bytes, claim: Claim) {
-        match claim {
-            Claim::Place(cas) => {
-                let verb = Verb::Delete { cas: Some(cas) };
-                drop(self.ask_quietly(key, verb).await);
-            }
-            Claim::Lock(lock) => drop(self.delete(lock).await),
-            Claim::Empty | Claim::Nothing => {}
-        }
-    }
-
     /// As [`Self::ask`], but those who wait for the load go on waiting: this is the load's own write.
-    async fn ask_quietly(&self, key: &Bytes, verb: Verb) -> Result<Answer, Error> {
+    pub(super) async fn ask_quietly(&self, key: &Bytes, verb: Verb) -> Result<Answer, Error> {
         self.carry_out(command(key, verb)?).await
     }
 }
@@ -425,6 +378,12 @@ enum Turn<'a> {
     Found(Option<Bytes>),
     Landed(Landed),
     Load(Pilot<'a>, Claim, Option<Bytes>),
+}
+
+/// The value of a fetch whose loader always has one. "Nothing" comes from a `fetch_option` of the same key.
+pub(crate) fn something<T, E>(found: Option<T>) -> Result<T, FetchError<E>> {
+    let nothing = "read: it says that there is nothing, which only fetch_option can";
+    found.ok_or_else(|| FetchError::Cache(Error::Codec(nothing.into())))
 }
 
 /// Whether a value was written by those who read it, by its client flags.

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-/// How a load ended: a value, nothing, or the loader's error.
-pub(crate) type Landed = Result<Option<Bytes>, Arc<dyn Any + Send + Sync>>;
+/// How a load ended: a value and its client flags, nothing, or the loader's error.
+pub(crate) type Landed = Result<Option<(Bytes, u32)>, Arc<dyn Any + Send + Sync>>;
 
 type Told = watch::Receiver<Option<Landed>>;
 
@@ -84,6 +84,14 @@ impl Flights {
 }
 
 impl Pilot<'_> {
+    /// Whether the key was written since the load began.
+    pub(super) fn is_overtaken(&self) -> bool {
+        let own = self.told.subscribe();
+        let is_own = |told: &Told| told.same_channel(&own);
+        let current = |by_key: &mut HashMap<Bytes, Told>| by_key.get(&self.key).is_some_and(is_own);
+        !self.flights.change(current)
+    }
+
     pub(super) fn land(self, landed: Landed) {
         self.told.send_replace(Some(landed));
     }
@@ -134,10 +142,10 @@ mod tests {
         let (flights, key) = (Flights::default(), Bytes::from_static(b"k"));
         let pilot = pilot(&flights, &key);
         let waiting = [passenger(&flights, &key), passenger(&flights, &key)];
-        pilot.land(Ok(Some(Bytes::from_static(b"v"))));
+        pilot.land(Ok(Some((Bytes::from_static(b"v"), 0))));
         for passenger in waiting {
             let landed = passenger.landed().await.expect("told").expect("no error");
-            assert_eq!(landed.as_deref(), Some(&b"v"[..]));
+            assert_eq!(landed, Some((Bytes::from_static(b"v"), 0)));
         }
         assert!(flights.join(&key).is_none(), "it is over");
     }
@@ -158,7 +166,8 @@ mod tests {
         let old = pilot(&flights, &key);
         flights.forget(&key);
         let new = pilot(&flights, &key);
-        old.land(Ok(Some(Bytes::from_static(b"old"))));
+        assert!(old.is_overtaken() && !new.is_overtaken());
+        old.land(Ok(Some((Bytes::from_static(b"old"), 0))));
         let waits = passenger(&flights, &key);
         new.land(Ok(None));
         assert!(matches!(waits.landed().await, Some(Ok(None))));

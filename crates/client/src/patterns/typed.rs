@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fetch::{Fetch, FetchError, judge_flags};
+use super::fetch::{Fetch, FetchError, judge_flags, something};
 use crate::client::Client;
 use crate::error::Error;
 use crate::ttl::Ttl;
@@ -197,12 +197,7 @@ impl Typed {
         L: Future<Output = Result<T, E>>,
     {
         let load = || async { load().await.map(Some) };
-        match self.fetch_option(key, how, load).await? {
-            Some(value) => Ok(value),
-            None => Err(FetchError::Cache(Error::Codec(
-                "read: it says that there is nothing, which only fetch_option can".into(),
-            ))),
-        }
+        something(self.fetch_option(key, how, load).await?)
     }
 
     /// As [`Client::fetch_option`], and [`Self::fetch`].

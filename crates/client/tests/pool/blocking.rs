@@ -52,6 +52,9 @@ fn verbs(client: &Client) -> Result<(), Error> {
     for load in [Ok("loaded"), Err("not asked")] {
         assert_eq!(client.fetch("f", &how, || load).expect("a value"), "loaded");
     }
+    // A loader may read other keys, and wait in ways of its own.
+    let load = || client.get("f").map(|found| found.expect("stored").data);
+    assert_eq!(client.fetch("g", &how, load).expect("a value"), "loaded");
     let versions = client.wait(|client| async move { client.versions().await });
     assert!(versions.iter().all(|(_, version)| version.is_ok()));
     Ok(())

@@ -7,6 +7,8 @@ mod failure;
 #[cfg(feature = "fake")]
 mod fake;
 mod following;
+#[cfg(feature = "fake")]
+mod overtaken;
 mod patterns;
 mod scripted;
 mod secured;
