@@ -180,7 +180,7 @@ fn serving(
     let of_address = of_address.filter(|node| node.spec.address() == spec.address());
     let (same, renamed): (Vec<_>, Vec<_>) =
         of_address.partition(|node| *node.label == *spec.label());
-    let node = same.first().map_or_else(|| new(), |node| Arc::clone(node));
+    let node = same.first().map_or_else(new, |node| Arc::clone(node));
     node.serve();
     // The same memory under other names: what is in doubt there is on this node.
     for other in renamed.into_iter().filter(|other| other.is_in_doubt()) {

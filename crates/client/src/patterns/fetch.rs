@@ -262,7 +262,7 @@ impl Client {
             Turn::Landed(Ok(found)) => return Ok(Begun::Found(found.map(|(value, _)| value))),
             Turn::Load(pilot, claim, before) => (Some(pilot), claim, before),
         };
-        Ok(Begun::Load(Ticket {
+        Ok(Begun::Load(Box::new(Ticket {
             client: self,
             key,
             how: *how,
@@ -270,7 +270,7 @@ impl Client {
             claim,
             before,
             pilot,
-        }))
+        })))
     }
 
     /// Asks the cache, and waits for others, until there is a value or this caller is to load.

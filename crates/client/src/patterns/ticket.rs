@@ -13,7 +13,7 @@ use crate::wire::{Item, Verb};
 /// A fetch that has come to where the loader is needed, or need not.
 pub(crate) enum Begun<'a> {
     Found(Option<Bytes>),
-    Load(Ticket<'a>),
+    Load(Box<Ticket<'a>>),
 }
 
 /// By what right a loaded value is stored.
