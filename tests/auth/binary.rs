@@ -1,6 +1,6 @@
 //! SASL PLAIN of the binary protocol.
 
-use crate::support::Conn;
+use crate::support::{Conn, Frame, Reply};
 use crate::users::{Guarded, say};
 
 const USERS: &str = "foo:bar\n";
@@ -17,21 +17,19 @@ const AUTH_ERROR: u16 = 0x20;
 const CONTINUE: u16 = 0x21;
 
 pub(crate) fn frame(opcode: u8, extras: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0x80, opcode];
-    bytes.extend_from_slice(&(key.len() as u16).to_be_bytes());
-    bytes.extend_from_slice(&[extras.len() as u8, 0, 0, 0]);
-    let body_len = extras.len() + key.len() + value.len();
-    bytes.extend_from_slice(&(body_len as u32).to_be_bytes());
-    bytes.extend_from_slice(&[0; 12]);
-    [&bytes, extras, key, value].concat()
+    Frame {
+        extras,
+        key,
+        value,
+        ..Frame::bare(opcode)
+    }
+    .bytes()
 }
 
 /// A reply's status and its body.
 pub(crate) fn reply(conn: &mut Conn) -> (u16, Vec<u8>) {
-    let head = conn.exactly(24);
-    let len = u32::from_be_bytes(head[8..12].try_into().expect("four bytes"));
-    let status = u16::from_be_bytes([head[6], head[7]]);
-    (status, conn.exactly(len as usize))
+    let reply = Reply::read(conn);
+    (reply.status, reply.body())
 }
 
 pub(crate) fn ask(conn: &mut Conn, opcode: u8, key: &[u8], value: &[u8]) -> (u16, String) {

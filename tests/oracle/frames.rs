@@ -1,17 +1,16 @@
 //! The binary protocol: random frames of every opcode from a printed seed, delivered in random pieces, the replies and
-//! memcached's counters compared; and frames after which the connection is closed.
+//! memcached's counters compared; rows of statistics; and frames after which the connection is closed.
 //!
-//! Left out is incr or decr in a batch that fetches: memcached writes the number elsewhere while a reply still holds the
-//! item, and then does not pad it; of a key whose value may be longer than 4 KiB, which is no number here; and numbers of
-//! 2^63 and more, as in `random`.
+//! Left out is incr or decr of a key that the same batch fetches: memcached writes the number elsewhere while a reply
+//! still holds the item, and then does not pad it; of a key whose value may be longer than 4 KiB, which is no number here;
+//! and numbers of 2^63 and more, as in `random`. Of what `version` answers only the header is compared.
 
 use std::collections::HashMap;
 
 use crate::pair::Pair;
 use crate::random::{counters, cuts, run_streams};
-use crate::support::{Conn, Ended, Rng, Server, show};
+use crate::support::{Conn, Ended, Frame, HEADER_LEN, Reply, Rng, Server, show};
 
-const HEADER_LEN: usize = 24;
 const STREAMS: u64 = 120;
 const BATCHES: u64 = 12;
 
@@ -39,43 +38,28 @@ const STORES: &[u8] = &[0x01, 0x01, 0x02, 0x03, 0x11, 0x12, 0x13];
 const JOINS: &[u8] = &[0x0e, 0x0f, 0x19, 0x1a];
 const ARITHS: &[u8] = &[0x05, 0x06, 0x15, 0x16];
 const DELETES: &[u8] = &[0x04, 0x14];
-/// With nothing but a header: noop, flush and its quiet form, SASL's list, and what is unknown.
-const BARE: &[u8] = &[0x0a, 0x08, 0x18, 0x20, 0x1b, 0x30, 0x3d, 0x7f, 0xff];
+/// With nothing but a header: noop, flush and its quiet form, version, SASL's list, and what is unknown.
+const BARE: &[u8] = &[
+    0x0a, 0x08, 0x18, VERSION, 0x20, 0x1b, 0x30, 0x3d, 0x7f, 0xff,
+];
+/// SASL's messages, which nobody asked for.
+const SASL: &[u8] = &[0x21, 0x22];
+/// Statistics of which every row is alike.
+const STATS: &[&str] = &[
+    "reset",
+    "sizes",
+    "detail on",
+    "detail off",
+    "foo",
+    "detail",
+    "detail x",
+    "conns",
+];
 
 const NOOP: u8 = 0x0a;
+const VERSION: u8 = 0x0b;
+const STAT: u8 = 0x10;
 const MARK: u32 = 0x6d61_726b;
-
-struct Frame<'a> {
-    opcode: u8,
-    extras: &'a [u8],
-    key: &'a [u8],
-    value: &'a [u8],
-    opaque: u32,
-    cas: u64,
-}
-
-impl Frame<'_> {
-    fn bytes(&self) -> Vec<u8> {
-        let body_len = self.extras.len() + self.key.len() + self.value.len();
-        let mut bytes = vec![0x80, self.opcode];
-        bytes.extend((self.key.len() as u16).to_be_bytes());
-        bytes.extend([self.extras.len() as u8, 0, 0, 0]);
-        bytes.extend((body_len as u32).to_be_bytes());
-        bytes.extend(self.opaque.to_be_bytes());
-        bytes.extend(self.cas.to_be_bytes());
-        bytes.extend([self.extras, self.key, self.value].concat());
-        bytes
-    }
-}
-
-const BARE_FRAME: Frame<'_> = Frame {
-    opcode: NOOP,
-    extras: &[],
-    key: &[],
-    value: &[],
-    opaque: 0,
-    cas: 0,
-};
 
 /// Sends the pieces, and reads all that comes back before a mark's reply, or before the end.
 fn exchange(conn: &mut Conn, pieces: &[&[u8]]) -> (Vec<u8>, Ended) {
@@ -86,12 +70,24 @@ fn exchange(conn: &mut Conn, pieces: &[&[u8]]) -> (Vec<u8>, Ended) {
     }
     let mark = Frame {
         opaque: MARK,
-        ..BARE_FRAME
+        ..Frame::bare(NOOP)
     };
     let mut reply = mark.bytes();
     reply[0] = 0x81;
     conn.try_send(&mark.bytes());
-    conn.try_until(&reply)
+    let (replies, ended) = conn.try_until(&reply);
+    (without_versions(&replies), ended)
+}
+
+/// Replies, those of `version` without their body.
+fn without_versions(replies: &[u8]) -> Vec<u8> {
+    let all = frames(replies);
+    let rest = &replies[all.iter().map(|frame| frame.len()).sum()..];
+    let shown = all.iter().map(|frame| match frame[1] {
+        VERSION => &frame[..HEADER_LEN],
+        _ => frame,
+    });
+    [&shown.collect::<Vec<_>>().concat(), rest].concat()
 }
 
 /// Makes the frames of one stream.
@@ -99,13 +95,15 @@ struct Maker {
     rng: Rng,
     /// The last CAS uniques seen in replies.
     uniques: Vec<u64>,
-    /// Whether the batch fetches; otherwise it counts.
-    fetches: bool,
+    /// Keys whose numbers the batch changes, and others.
+    counted: &'static [&'static str],
+    fetched: &'static [&'static str],
 }
 
 impl Maker {
     fn batch(&mut self) -> Vec<u8> {
-        self.fetches = self.rng.once_in(2);
+        let at = self.rng.below(1 + KEYS.len() as u64) as usize;
+        (self.counted, self.fetched) = KEYS.split_at(at);
         (0..1 + self.rng.below(30))
             .flat_map(|_| self.frame())
             .collect()
@@ -126,17 +124,18 @@ impl Maker {
         let mut frame = Frame {
             opaque,
             key,
-            ..BARE_FRAME
+            ..Frame::bare(NOOP)
         };
         match self.rng.below(100) {
-            0..25 if self.fetches => frame.opcode = *self.rng.pick(GETS),
-            25..40 if self.fetches => {
-                frame.opcode = *self.rng.pick(GATS);
-                extras.extend(exptime);
+            kind @ 0..25 => {
+                let gats = kind < 10;
+                frame.opcode = *self.rng.pick(if gats { GATS } else { GETS });
+                frame.key = self.rng.pick(self.fetched_or_long(long)).as_bytes();
+                extras.extend(exptime.iter().filter(|_| gats));
             }
-            0..40 => {
+            25..40 if !self.counted.is_empty() => {
                 frame.opcode = *self.rng.pick(ARITHS);
-                frame.key = self.rng.pick(KEYS).as_bytes();
+                frame.key = self.rng.pick(self.counted).as_bytes();
                 frame.cas = cas;
                 extras.extend(self.rng.pick(NUMBERS).to_be_bytes());
                 extras.extend(self.rng.pick(NUMBERS).to_be_bytes());
@@ -146,7 +145,7 @@ impl Maker {
                     exptime
                 });
             }
-            40..75 => {
+            25..75 => {
                 frame.opcode = *self.rng.pick(STORES);
                 frame.cas = cas;
                 extras.extend((self.rng.below(3) as u32 * 0x4000_0001).to_be_bytes());
@@ -162,6 +161,15 @@ impl Maker {
                 frame.opcode = *self.rng.pick(DELETES);
                 frame.cas = cas;
             }
+            92..94 => {
+                frame.opcode = STAT;
+                frame.key = self.rng.pick(STATS).as_bytes();
+            }
+            94 => {
+                frame.opcode = *self.rng.pick(SASL);
+                frame.key = b"PLAIN";
+                value = b"\0foo\0bar".to_vec();
+            }
             _ => {
                 frame.opcode = *self.rng.pick(BARE);
                 frame.key = &[];
@@ -169,6 +177,15 @@ impl Maker {
         }
         (frame.extras, frame.value) = (&extras, &value);
         frame.bytes()
+    }
+
+    /// Keys that may be fetched.
+    fn fetched_or_long(&self, long: bool) -> &'static [&'static str] {
+        if long || self.fetched.is_empty() {
+            LONG
+        } else {
+            self.fetched
+        }
     }
 
     fn value(&mut self, long: bool) -> Vec<u8> {
@@ -225,7 +242,8 @@ fn stream(pair: &Pair, seed: u64) {
     let mut make = Maker {
         rng: Rng::new(seed),
         uniques: Vec::new(),
-        fetches: false,
+        counted: &[],
+        fetched: KEYS,
     };
     for _ in 0..BATCHES {
         let batch = make.batch();
@@ -272,13 +290,11 @@ pub(crate) fn closing() {
     let extras = [0; 20];
     let long_key = [b'k'; 251];
     let with = |opcode, extras, key, value| {
-        let bare = BARE_FRAME;
         Frame {
-            opcode,
             extras,
             key,
             value,
-            ..bare
+            ..Frame::bare(opcode)
         }
         .bytes()
     };
@@ -310,7 +326,7 @@ pub(crate) fn closing() {
     for frame in frames {
         let (mut memcached, mut ours) = pair.connect();
         let [theirs, our] = [&mut memcached, &mut ours].map(|conn| {
-            conn.send(&BARE_FRAME.bytes());
+            conn.send(&Frame::bare(NOOP).bytes());
             conn.exactly(HEADER_LEN);
             conn.send(&frame);
             let (replies, ended) = conn.try_until(b"nothing ends it but the end");
@@ -321,10 +337,64 @@ pub(crate) fn closing() {
     }
 }
 
+/// Groups of statistics, and rows of 1.6.18's that larderd has not: one that 1.6.45 has no more, and those of external
+/// storage, with which Debian's is built.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("", &["slab_reassign_evictions_nomem"]),
+    (
+        "settings",
+        &[
+            "ext_item_size",
+            "ext_item_age",
+            "ext_low_ttl",
+            "ext_recache_rate",
+            "ext_wbuf_size",
+            "ext_compact_under",
+            "ext_drop_under",
+            "ext_max_sleep",
+            "ext_max_frag",
+            "slab_automove_freeratio",
+            "ext_drop_unread",
+        ],
+    ),
+];
+
+/// The names of the rows that a `stat` frame is answered, in order.
+fn rows(conn: &mut Conn, group: &str) -> Vec<String> {
+    let ask = Frame {
+        key: group.as_bytes(),
+        ..Frame::bare(STAT)
+    };
+    conn.send(&ask.bytes());
+    let mut names = Vec::new();
+    loop {
+        let reply = Reply::read(conn);
+        assert_eq!((reply.opcode, reply.status), (STAT, 0), "{group}");
+        if reply.body().is_empty() {
+            return names;
+        }
+        names.push(String::from_utf8(reply.key).expect("plain text"));
+    }
+}
+
+/// What memcached shows by frames larderd shows, too, in the same order.
+pub(crate) fn statistics() {
+    let pair = Pair::start();
+    let (mut memcached, mut ours) = pair.connect();
+    for (group, gone) in GROUPS {
+        let theirs = rows(&mut memcached, group);
+        let ours = rows(&mut ours, group);
+        let both: Vec<&String> = theirs.iter().filter(|row| ours.contains(row)).collect();
+        let missing: Vec<&String> = theirs.iter().filter(|row| !ours.contains(row)).collect();
+        assert_eq!(missing, *gone, "{group}");
+        let shown: Vec<&String> = ours.iter().filter(|row| theirs.contains(row)).collect();
+        assert_eq!(shown, both, "{group}");
+    }
+}
+
 /// A body that no frame can have. memcached 1.6.18 says nothing; 1.6.45 answers as to any wrong shape.
 pub(crate) fn too_long() {
-    let mut frame = BARE_FRAME.bytes();
-    frame[1] = 0x01;
+    let mut frame = Frame::bare(0x01).bytes();
     frame[4] = 8;
     frame[8..12].copy_from_slice(&(1 << 30 | 1_u32).to_be_bytes());
     let server = Server::larderd(&[]);

@@ -162,6 +162,11 @@ fn random_frames() {
 }
 
 #[test]
+fn statistics_by_frames() {
+    frames::statistics();
+}
+
+#[test]
 fn frames_that_close() {
     frames::closing();
 }

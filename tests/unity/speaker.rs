@@ -1,6 +1,6 @@
 //! One connection that speaks one protocol, and the same questions in each of the three.
 
-use crate::support::{Conn, Server, show};
+use crate::support::{Conn, Frame, Reply, Server};
 
 /// The protocols.
 pub(crate) const PROTOCOLS: [Protocol; 3] = [Protocol::Text, Protocol::Meta, Protocol::Binary];
@@ -43,22 +43,14 @@ const EXISTS: u16 = 2;
 
 /// A binary request.
 fn frame(opcode: u8, cas: u64, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
-    let body_len = (extras.len() + key.len() + value.len()) as u32;
-    let mut frame = vec![0x80, opcode];
-    frame.extend((key.len() as u16).to_be_bytes());
-    frame.extend([extras.len() as u8, 0, 0, 0]);
-    frame.extend(body_len.to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend(cas.to_be_bytes());
-    [&frame, extras, key.as_bytes(), value].concat()
-}
-
-/// A binary reply.
-struct Reply {
-    status: u16,
-    cas: u64,
-    extras: Vec<u8>,
-    value: Vec<u8>,
+    Frame {
+        extras,
+        key: key.as_bytes(),
+        value,
+        cas,
+        ..Frame::bare(opcode)
+    }
+    .bytes()
 }
 
 /// A connection that speaks one protocol.
@@ -74,22 +66,7 @@ impl Speaker {
     }
 
     fn reply(&mut self) -> Reply {
-        let head = self.conn.exactly(24);
-        let number = |range: std::ops::Range<usize>| {
-            head[range]
-                .iter()
-                .fold(0, |n, &byte| n << 8 | u64::from(byte))
-        };
-        assert_eq!(head[0], 0x81, "a reply begins: {}", show(&head));
-        let mut body = self.conn.exactly(number(8..12) as usize);
-        let value = body.split_off(usize::from(head[4]) + number(2..4) as usize);
-        body.truncate(head[4].into());
-        Reply {
-            status: number(6..8) as u16,
-            cas: number(16..24),
-            extras: body,
-            value,
-        }
+        Reply::read(&mut self.conn)
     }
 
     fn ask(&mut self, frame: &[u8]) -> Reply {

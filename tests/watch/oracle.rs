@@ -1,7 +1,7 @@
 //! The same commands to memcached and to larderd, each with a watcher beside it, and the lines compared, but for what is
 //! each server's own: time, number, descriptor, slab class, port.
 
-use crate::support::Server;
+use crate::support::{Frame, Server};
 use crate::watcher::{Watcher, number};
 
 /// The streams that memcached 1.6.18 has.
@@ -9,21 +9,14 @@ const STREAMS: &str = "fetchers mutations evictions connevents";
 
 /// A binary frame: opcode, CAS unique, extras, key, value.
 fn frame(opcode: u8, cas: u64, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
-    let body = extras.len() + key.len() + value.len();
-    let mut frame = vec![
-        0x80,
-        opcode,
-        0,
-        key.len() as u8,
-        extras.len() as u8,
-        0,
-        0,
-        0,
-    ];
-    frame.extend((body as u32).to_be_bytes());
-    frame.extend(0_u32.to_be_bytes());
-    frame.extend(cas.to_be_bytes());
-    [&frame, extras, key.as_bytes(), value].concat()
+    Frame {
+        extras,
+        key: key.as_bytes(),
+        value,
+        cas,
+        ..Frame::bare(opcode)
+    }
+    .bytes()
 }
 
 /// A line with what differs from server to server blanked out.
