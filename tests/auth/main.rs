@@ -12,6 +12,7 @@ mod binary;
 mod changes;
 mod clients;
 mod files;
+mod places;
 mod rights;
 mod strangers;
 mod table;

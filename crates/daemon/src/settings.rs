@@ -81,7 +81,8 @@ pub(crate) struct Settings {
     /// `-o entry_timeout` and `entering_max`.
     pub(crate) entry_timeout_s: u32,
     pub(crate) entering_max: usize,
-    /// `-o request_timeout`, `input_max`, `output_max`, `conns_per_address`.
+    /// `-o request_timeout`, `input_max`, `output_max`, `conns_per_address`,
+    /// `conns_per_user`, `admin_conns`.
     pub(crate) client_limits: ClientLimits,
     /// `-o allow_world_readable_secrets`.
     pub(crate) allow_world_readable_secrets: bool,

@@ -19,6 +19,18 @@ pub struct ClientLimits {
     /// Most connections at once from one address, of IPv6 from one network of 64 bits; 0 is no limit. Unix sockets have
     /// no address.
     pub conns_per_address: usize,
+    /// Most connections at once that are in as one user; 0 is no limit.
+    pub conns_per_user: usize,
+    /// How many of the last connections under `-c` only users with the right `admin` are let in by; half of `-c` at most,
+    /// and of no meaning without users.
+    pub admin_conns: usize,
+}
+
+impl ClientLimits {
+    /// How many of so many connections are kept for admins.
+    pub(crate) fn kept(&self, conn_limit: usize) -> usize {
+        self.admin_conns.min(conn_limit / 2)
+    }
 }
 
 impl Default for ClientLimits {
@@ -28,6 +40,8 @@ impl Default for ClientLimits {
             input_max: GET_LINE_MAX,
             output_max: OUTPUT_HIGH,
             conns_per_address: 0,
+            conns_per_user: 0,
+            admin_conns: 3,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use larder_store::RelTime;
 
+use crate::client_limits::ClientLimits;
 use crate::config::Protocol;
 use crate::execute::{CloseReason, Session, Unfinished};
 use crate::gate::{Gate, Pass};
@@ -60,8 +61,10 @@ impl Conn {
         protocol: Protocol,
         gate: Option<&Arc<Gate>>,
         seat: Option<Seat>,
+        for_admins: bool,
     ) -> Self {
-        let pass = gate.map(|gate| Box::new(Pass::new(Arc::clone(gate), Arc::clone(&info))));
+        let pass = gate.map(|gate| Pass::new(Arc::clone(gate), Arc::clone(&info), for_admins));
+        let pass = pass.map(Box::new);
         let mut session = Session::new(protocol, info.fd, pass);
         let entering = socket.is_handshaking() || session.is_outside();
         Self {
@@ -85,13 +88,14 @@ impl Conn {
         }
     }
 
-    /// After a read in the middle of the handshake: if that is done, its certificate may let it in.
-    pub(crate) fn see_handshake(&mut self) {
-        if !self.socket.is_handshaking()
-            && let Some(certificate) = self.socket.client_certificate()
-        {
-            self.session.show_certificate(certificate);
+    /// After a read in the middle of the handshake: if that is done, its certificate may let it in. Why there is no place
+    /// for it, if so.
+    pub(crate) fn see_handshake(&mut self, limits: &ClientLimits) -> Option<CloseReason> {
+        if self.socket.is_handshaking() {
+            return None;
         }
+        let certificate = self.socket.client_certificate()?;
+        self.session.show_certificate(certificate, limits)
     }
 
     /// Sees whether it is in by now.

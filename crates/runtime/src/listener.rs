@@ -135,6 +135,9 @@ impl Listener {
             let why = format!("{open} connections are open (-c {})", self.conn_limit);
             return self.turn_away(accepted, number, &why);
         }
+        let limits = &self.client_limits;
+        let for_admins =
+            self.gate.is_some() && open + limits.kept(self.conn_limit) >= self.conn_limit;
         let seat = match self.seat(&accepted) {
             Ok(seat) => seat,
             Err(why) => return self.turn_away(accepted, number, &why),
@@ -170,6 +173,7 @@ impl Listener {
                 protocol,
                 self.gate.as_ref(),
                 seat,
+                for_admins,
             )))
             .is_ok()
             && let Err(error) = inbox.waker.wake()

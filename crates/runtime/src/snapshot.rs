@@ -109,6 +109,10 @@ counters! {
     request_timeouts = RequestTimeouts,
     /// Connections closed because of a line that was too long.
     lines_too_long = LinesTooLong,
+    /// Connections closed because their user had as many as it may.
+    conns_over_user_limit = ConnsOverUserLimit,
+    /// Connections closed because only admins' places were left.
+    conns_over_reserve = ConnsOverReserve,
     /// Times a connection's commands waited because enough of its replies did.
     output_pauses = OutputPauses,
     /// Connections closed because they broke the rules of the line or of memory.

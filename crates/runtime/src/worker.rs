@@ -392,6 +392,14 @@ impl<'a> Worker<'a> {
                     false => "has not said who it is in time, or too many others have not",
                 }
             }
+            CloseReason::UserFull => {
+                self.face.counters.add(Counter::ConnsOverUserLimit, 1);
+                "is one more of its user's than there may be (-o conns_per_user)"
+            }
+            CloseReason::ForAdmins => {
+                self.face.counters.add(Counter::ConnsOverReserve, 1);
+                "is no admin, and the last places of -c are for admins (-o admin_conns)"
+            }
             CloseReason::Unauthenticated => "has not said who it is, and sends something else",
             CloseReason::Denied => "may not watch any more",
             CloseReason::TlsOnPlain => "speaks TLS; this port is for plain text",

@@ -51,6 +51,30 @@ pub(super) const SUBOPTIONS: &[Opt] = &[
             )
         },
     ),
+    value(
+        ["conns_per_user", "num", "0", "100"],
+        "",
+        "Most connections at once that are in as one user of -Y; whoever is one too many is told so and closed. 0 is no \
+         limit.",
+        |s, text| {
+            assign(
+                &mut s.client_limits.conns_per_user,
+                number(text, 0..=1_000_000),
+            )
+        },
+    ),
+    value(
+        ["admin_conns", "num", "3", "10"],
+        "",
+        "How many of -c are kept for admins, half at most: when no more are left, only users of -Y with the right admin \
+         are let in, others are told so and closed. A user without rights of its own is an admin, too.",
+        |s, text| {
+            assign(
+                &mut s.client_limits.admin_conns,
+                number(text, 0..=1_000_000),
+            )
+        },
+    ),
 ];
 
 /// A size within a range, a plain number in kilobytes.

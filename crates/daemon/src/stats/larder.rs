@@ -23,6 +23,9 @@ pub(crate) fn emit(
     emit("lines_too_long", &snapshot.counters.lines_too_long);
     emit("output_pauses", &snapshot.counters.output_pauses);
     emit("conns_over_address_limit", &snapshot.over_address_limit);
+    let counters = &snapshot.counters;
+    emit("conns_over_user_limit", &counters.conns_over_user_limit);
+    emit("conns_over_reserve", &counters.conns_over_reserve);
     if let Some(tls) = tls {
         emit("cert_reloads", &tls.reloads);
         emit("cert_reloads_refused", &tls.refused);

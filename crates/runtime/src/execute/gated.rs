@@ -10,6 +10,7 @@ use super::session::{Reply, State, Teller};
 use super::text::Used;
 use super::{CloseReason, Pause, Session, Turn};
 use crate::clerk::{Claim, Question};
+use crate::gate::Admission;
 use crate::snapshot::Counter;
 
 impl Turn<'_> {
@@ -100,30 +101,46 @@ impl Turn<'_> {
         self.ask_clerk(session, Question::Claim(claim), teller);
     }
 
-    /// A claim was judged.
+    /// A claim was judged. It may come in with a right password, if there is a place for it.
     pub(super) fn judged(
         &self,
         session: &mut Session,
         user: Option<&[u8]>,
         teller: Teller,
         out: &mut Vec<u8>,
-    ) {
-        let pass = session.pass.as_mut();
-        let is_in = user.is_some_and(|name| pass.is_some_and(|pass| pass.let_in(name)));
-        if !is_in {
-            self.count(Counter::AuthErrors, 1);
+    ) -> Option<Pause> {
+        let limits = &self.config.client_limits;
+        let admission = match (user, &mut session.pass) {
+            (Some(name), Some(pass)) => pass.let_in(name, limits),
+            _ => Admission::Unlisted,
+        };
+        if let Some(reason) = no_place(admission) {
+            let refusal = teller.refusal(ErrorText::TooManyConnections, ReplyStatus::AuthError);
+            refusal.write(out);
+            return Some(Pause::Close(reason));
         }
-        match (teller, is_in) {
-            (Teller::Text { .. }, true) => {
+        match (teller, admission) {
+            (Teller::Text { .. }, Admission::In) => {
                 out.extend_from_slice(text::reply::STORED);
             }
-            (Teller::Binary(echo), true) => {
+            (Teller::Binary(echo), Admission::In) => {
                 reply::body(out, echo, ReplyStatus::Success, reply::AUTHENTICATED);
             }
-            (teller, false) => {
+            (teller, _) => {
+                self.count(Counter::AuthErrors, 1);
                 let refusal = teller.refusal(ErrorText::AuthFailure, ReplyStatus::AuthError);
                 refusal.write(out);
             }
         }
+        None
+    }
+}
+
+/// Why somebody who may come in finds no place.
+pub(super) fn no_place(admission: Admission) -> Option<CloseReason> {
+    match admission {
+        Admission::In | Admission::Unlisted => None,
+        Admission::UserFull => Some(CloseReason::UserFull),
+        Admission::ForAdmins => Some(CloseReason::ForAdmins),
     }
 }

@@ -10,10 +10,12 @@ use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 
 use super::Spot;
 use super::dump::{DumpAs, DumpAt};
+use super::gated::no_place;
 use super::list::Listing;
 use super::meta::MetaFilling;
 use super::upkeep::Ask;
 use crate::clerk;
+use crate::client_limits::ClientLimits;
 use crate::config::Protocol;
 use crate::daemon::StatsGroup;
 use crate::gate::{Act, Pass};
@@ -78,6 +80,10 @@ pub(crate) enum CloseReason {
     Idle,
     /// A request that had begun took too long to come in.
     SlowRequest,
+    /// Its user has as many connections as it may.
+    UserFull,
+    /// It is no admin, and came when only their places were left.
+    ForAdmins,
 }
 
 /// What a connection is in the middle of.
@@ -346,12 +352,15 @@ impl Session {
         };
     }
 
-    /// Lets it in by the certificate (DER) that it has shown, if that is somebody's.
-    pub(crate) fn show_certificate(&mut self, certificate: &[u8]) {
-        if let Some(pass) = &mut self.pass {
-            let names = tls::names_in(certificate);
-            pass.let_in_by_cert(names.iter().map(AsRef::as_ref));
-        }
+    /// Lets it in by the certificate (DER) that it has shown, if that is somebody's; or says why there is no place for it.
+    pub(crate) fn show_certificate(
+        &mut self,
+        certificate: &[u8],
+        limits: &ClientLimits,
+    ) -> Option<CloseReason> {
+        let names = tls::names_in(certificate);
+        let names = names.iter().map(AsRef::as_ref);
+        no_place(self.pass.as_mut()?.let_in_by_cert(names, limits))
     }
 
     /// What it speaks; [`Wire::Gated`] for text of whoever is not in, or may not do everything. Looked at anew for each

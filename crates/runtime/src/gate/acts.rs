@@ -142,6 +142,13 @@ impl Acts {
         self.0 & Self::only(act).0 != 0
     }
 
+    /// Whether all that the word `admin` stands for is among them.
+    pub(crate) fn are_an_admins(self) -> bool {
+        TABLE
+            .iter()
+            .all(|row| row.words != ADMIN || self.has(row.act))
+    }
+
     /// Whether any of them shows an item.
     pub(crate) fn read(self) -> bool {
         READING.into_iter().any(|act| self.has(act))

@@ -18,6 +18,7 @@ pub(crate) use acts::Act;
 pub use file::{UsersFile, judge_name};
 pub use rights::Rights;
 
+use crate::client_limits::ClientLimits;
 use crate::shared::{ConnInfo, Number};
 
 /// Whoever has not said who it is, in the users file.
@@ -48,6 +49,8 @@ pub(crate) struct Member {
     pub(crate) user: User,
     /// Commands that were denied to it; kept when the users are replaced.
     denied: Arc<Number>,
+    /// Connections that are in as this user; kept likewise.
+    conns: Arc<Number>,
 }
 
 /// The users of one reading of the file.
@@ -163,16 +166,53 @@ impl Users {
 impl Member {
     fn new(user: User, before: Option<&Arc<Self>>) -> Arc<Self> {
         let denied = before.map(|before| Arc::clone(&before.denied));
+        let conns = before.map(|before| Arc::clone(&before.conns));
         Arc::new(Self {
             user,
             denied: denied.unwrap_or_default(),
+            conns: conns.unwrap_or_default(),
         })
+    }
+
+    /// Whether it may do all that the word `admin` stands for.
+    fn is_admin(&self) -> bool {
+        let rights = self.user.rights.as_ref();
+        rights.is_none_or(Rights::are_an_admins)
+    }
+
+    /// A place for one connection more, if it has fewer than so many; 0 is no limit.
+    fn place(&self, most: usize) -> Option<UserPlace> {
+        let more = |conns| (most == 0 || conns < most as u64).then_some(conns + 1);
+        let taken = self.conns.update(more);
+        taken.then(|| UserPlace(Arc::clone(&self.conns)))
     }
 
     /// Counts a command that was denied.
     pub(crate) fn note_denied(&self) {
         self.denied.add(1);
     }
+}
+
+/// One connection's place among its user's.
+struct UserPlace(Arc<Number>);
+
+impl Drop for UserPlace {
+    fn drop(&mut self) {
+        self.0.take(1);
+    }
+}
+
+/// What came of an attempt to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It is in.
+    In,
+    /// Nobody is listed by that name.
+    Unlisted,
+    /// The user has as many connections as it may (`-o conns_per_user`).
+    UserFull,
+    /// What is left of `-c` is for admins (`-o admin_conns`).
+    ForAdmins,
 }
 
 /// By what somebody came in.
@@ -192,6 +232,10 @@ pub(crate) struct Pass {
     proof: Proof,
     /// Who it is. A stranger is nobody, or whoever strangers are.
     member: Option<Arc<Member>>,
+    /// Its place among its user's connections; a stranger has none.
+    place: Option<UserPlace>,
+    /// Nobody but an admin may come in by it: all others' places were taken.
+    for_admins: bool,
     /// By which generation of users.
     generation: u64,
     /// Whether it speaks the binary protocol.
@@ -201,15 +245,17 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Of a connection that has said nothing.
-    pub(crate) fn new(gate: Arc<Gate>, info: Arc<ConnInfo>) -> Self {
+    /// Of a connection that has said nothing; perhaps one that is kept for admins.
+    pub(crate) fn new(gate: Arc<Gate>, info: Arc<ConnInfo>, for_admins: bool) -> Self {
         let generation = gate.generation();
-        let member = gate.users.load().strangers.clone();
+        let strangers = gate.users.load().strangers.clone();
         Self {
             gate,
             info,
             proof: Proof::None,
-            member,
+            member: strangers.filter(|_| !for_admins),
+            place: None,
+            for_admins,
             generation,
             binary: false,
             sasl_begun: false,
@@ -237,8 +283,10 @@ impl Pass {
         };
         if listed.is_none() {
             self.proof = Proof::None;
+            self.place = None;
         }
-        self.member = listed.or(users.strangers.as_ref()).cloned();
+        let strangers = users.strangers.as_ref().filter(|_| !self.for_admins);
+        self.member = listed.or(strangers).cloned();
     }
 
     /// Whether it has not said who it is, or not with success.
@@ -264,30 +312,56 @@ impl Pass {
         self.gate.users.load().by_name.contains_key(name)
     }
 
-    /// Lets it in by a name whose password was right. False if nobody is listed by it any more.
-    pub(crate) fn let_in(&mut self, name: &[u8]) -> bool {
+    /// Lets it in by a name whose password was right, if somebody is still listed by it and has a place left.
+    pub(crate) fn let_in(&mut self, name: &[u8], limits: &ClientLimits) -> Admission {
         let member = self.gate.users.load().by_name.get(name).cloned();
-        if member.is_some() {
-            (self.member, self.proof) = (member, Proof::Name(name.into()));
-            return true;
-        }
-        false
+        member.map_or(Admission::Unlisted, |member| {
+            self.admit(member, Proof::Name(name.into()), limits)
+        })
     }
 
     /// Lets it in if one of these, the names in a certificate that an authority vouches for, is somebody's.
-    pub(crate) fn let_in_by_cert<'a>(&mut self, names: impl IntoIterator<Item = &'a [u8]>) {
-        let users = self.gate.users.load();
+    pub(crate) fn let_in_by_cert<'a>(
+        &mut self,
+        names: impl IntoIterator<Item = &'a [u8]>,
+        limits: &ClientLimits,
+    ) -> Admission {
+        let users = self.gate.users.load_full();
         let mut names = names.into_iter();
         let known = names.find_map(|name| Some((name, users.by_cert.get(name)?)));
-        if let Some((name, member)) = known {
-            (self.member, self.proof) = (Some(Arc::clone(member)), Proof::Cert(name.into()));
+        known.map_or(Admission::Unlisted, |(name, member)| {
+            self.admit(Arc::clone(member), Proof::Cert(name.into()), limits)
+        })
+    }
+
+    fn admit(&mut self, member: Arc<Member>, proof: Proof, limits: &ClientLimits) -> Admission {
+        if self.for_admins && !member.is_admin() {
+            return Admission::ForAdmins;
         }
+        let held = self.place.as_ref();
+        if !held.is_some_and(|place| Arc::ptr_eq(&place.0, &member.conns)) {
+            let Some(place) = member.place(limits.conns_per_user) else {
+                return Admission::UserFull;
+            };
+            self.place = Some(place);
+        }
+        (self.member, self.proof) = (Some(member), proof);
+        Admission::In
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NO_LIMITS: &ClientLimits = &ClientLimits {
+        request_timeout_s: 0,
+        input_max: 0,
+        output_max: 0,
+        conns_per_address: 0,
+        conns_per_user: 0,
+        admin_conns: 0,
+    };
 
     fn admitted(names: &[&str]) -> Admitted {
         let user = |name: &&str| User {
@@ -309,7 +383,7 @@ mod tests {
 
     fn pass(gate: &Arc<Gate>) -> Pass {
         let info = ConnInfo::new(3, None, "unix:".into(), "unix:".into(), 2, 0);
-        Pass::new(Arc::clone(gate), Arc::new(info))
+        Pass::new(Arc::clone(gate), Arc::new(info), false)
     }
 
     #[test]
@@ -317,8 +391,8 @@ mod tests {
         let gate = Arc::new(Gate::new(admitted(&["ann", "bob"]), false));
         let mut pass = pass(&gate);
         assert!(!pass.is_in());
-        assert!(!pass.let_in(b"eve") && !pass.is_in());
-        assert!(pass.let_in(b"bob") && pass.is_in());
+        assert!(pass.let_in(b"eve", NO_LIMITS) != Admission::In && !pass.is_in());
+        assert!(pass.let_in(b"bob", NO_LIMITS) == Admission::In && pass.is_in());
         gate.replace(admitted(&["bob", "carl"]));
         assert!(pass.is_in());
         gate.replace(admitted(&["ann"]));
@@ -331,9 +405,9 @@ mod tests {
     fn a_certificate_is_whose_name_it_has() {
         let gate = Arc::new(Gate::new(admitted(&["ann", "bob"]), false));
         let mut pass = pass(&gate);
-        pass.let_in_by_cert([&b"eve.example"[..], b"ann"]);
+        pass.let_in_by_cert([&b"eve.example"[..], b"ann"], NO_LIMITS);
         assert!(!pass.is_in());
-        pass.let_in_by_cert([&b"eve.example"[..], b"bob.example"]);
+        pass.let_in_by_cert([&b"eve.example"[..], b"bob.example"], NO_LIMITS);
         assert!(pass.is_in());
         gate.replace(admitted(&["ann"]));
         assert!(!pass.is_in());
@@ -343,7 +417,7 @@ mod tests {
     fn whoever_lost_his_certificate_is_out_though_his_name_is_listed() {
         let gate = Arc::new(Gate::new(written("@ann cert=a\nann:x\n"), false));
         let mut pass = pass(&gate);
-        pass.let_in_by_cert([&b"a"[..]]);
+        pass.let_in_by_cert([&b"a"[..]], NO_LIMITS);
         assert!(pass.is_in());
         gate.replace(written("ann:x\n"));
         assert!(!pass.is_in());
@@ -356,7 +430,7 @@ mod tests {
         };
         let gate = Arc::new(Gate::new(written("ann:x\n"), false));
         let (mut ann, mut other) = (pass(&gate), pass(&gate));
-        assert!(ann.let_in(b"ann") && may(&mut ann, Act::FlushAll));
+        assert!(ann.let_in(b"ann", NO_LIMITS) == Admission::In && may(&mut ann, Act::FlushAll));
         assert!(!may(&mut other, Act::Get));
         gate.replace(written("ann:x\n@ann read\n@default get\n"));
         assert!(may(&mut ann, Act::Gets) && !may(&mut ann, Act::FlushAll));
@@ -383,7 +457,7 @@ mod tests {
         };
         let gate = Arc::new(Gate::new(written("ann:x\n@default get\n"), false));
         let (mut ann, mut other) = (pass(&gate), pass(&gate));
-        assert!(ann.let_in(b"ann") && other.is_in());
+        assert!(ann.let_in(b"ann", NO_LIMITS) == Admission::In && other.is_in());
         for pass in [&ann, &other, &other] {
             pass.member().expect("somebody").note_denied();
         }
@@ -398,5 +472,49 @@ mod tests {
             counts(&gate),
             [row("ann", 0), row("bob", 0), row("default", 0)]
         );
+    }
+
+    #[test]
+    fn a_place_is_held_through_changes_and_given_back() {
+        let gate = Arc::new(Gate::new(admitted(&["ann", "bob"]), false));
+        let two = &ClientLimits {
+            conns_per_user: 2,
+            ..*NO_LIMITS
+        };
+        let mut passes = [pass(&gate), pass(&gate), pass(&gate)];
+        assert!(passes[0].let_in(b"ann", two) == Admission::In);
+        assert!(passes[1].let_in_by_cert([&b"ann.example"[..]], two) == Admission::In);
+        assert!(passes[2].let_in(b"ann", two) == Admission::UserFull && !passes[2].is_in());
+        assert!(passes[2].let_in(b"bob", two) == Admission::In);
+        assert!(
+            passes[1].let_in(b"ann", two) == Admission::In,
+            "it has a place"
+        );
+        gate.replace(admitted(&["ann", "carl"]));
+        assert!(passes[0].is_in() && !passes[2].is_in());
+        assert!(passes[2].let_in(b"ann", two) == Admission::UserFull);
+        assert!(passes[1].let_in(b"carl", two) == Admission::In);
+        assert!(
+            passes[2].let_in(b"ann", two) == Admission::In,
+            "another left"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_for_admins_is_for_nobody_else() {
+        let text = "ann:x\n@app read,write,stats\napp:x\n@root admin\nroot:x\n@default read\n";
+        let gate = Arc::new(Gate::new(written(text), false));
+        let info = ConnInfo::new(3, None, "unix:".into(), "unix:".into(), 2, 0);
+        let mut kept = Pass::new(Arc::clone(&gate), Arc::new(info), true);
+        assert!(
+            pass(&gate).is_in() && !kept.is_in(),
+            "strangers have no rights here"
+        );
+        assert!(kept.let_in(b"app", NO_LIMITS) == Admission::ForAdmins && !kept.is_in());
+        for admin in [&b"ann"[..], b"root"] {
+            assert!(kept.let_in(admin, NO_LIMITS) == Admission::In && kept.is_in());
+        }
+        gate.replace(written("@default read\n"));
+        assert!(!kept.is_in());
     }
 }

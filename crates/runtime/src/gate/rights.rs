@@ -98,6 +98,11 @@ impl Rights {
         }
     }
 
+    /// Whether these are an admin's.
+    pub(crate) fn are_an_admins(&self) -> bool {
+        self.acts.are_an_admins()
+    }
+
     /// Whether it may know of a key.
     pub(crate) fn may_read(&self, key: &[u8]) -> bool {
         self.acts.read() && self.covers(key)

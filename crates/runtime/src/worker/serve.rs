@@ -144,12 +144,14 @@ impl<'a> Worker<'a> {
             };
             let room = &mut self.read_buf[..room];
             let came = read(conn, room, self.face, &mut self.quota, self.now);
-            if handshaking {
-                conn.see_handshake();
-            }
-            pause = match came {
-                Ok(len) => work(&turn, conn, &self.read_buf[..len], &mut self.replies),
-                Err(pause) => pause,
+            let no_place = match handshaking {
+                true => conn.see_handshake(&self.setup.config.client_limits),
+                false => None,
+            };
+            pause = match (no_place, came) {
+                (Some(reason), _) => Pause::Close(reason),
+                (None, Ok(len)) => work(&turn, conn, &self.read_buf[..len], &mut self.replies),
+                (None, Err(pause)) => pause,
             };
         }
         conn.see_entry();
