@@ -77,9 +77,25 @@ impl Harness {
     /// # Errors
     /// The system's, when there is no descriptor left.
     pub fn new(shards: usize, memory_limit: u64) -> io::Result<Self> {
-        let config = config(shards, memory_limit);
+        Self::start(config(shards, memory_limit))
+    }
+
+    /// The same that evicts nothing (`-M`), or has no CAS uniques (`-C`), if so said.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn with(shards: usize, memory_limit: u64, evictions: bool, cas: bool) -> io::Result<Self> {
+        Self::start(Config {
+            evictions,
+            cas,
+            ..config(shards, memory_limit)
+        })
+    }
+
+    fn start(config: Config) -> io::Result<Self> {
+        let (threads, memory_limit) = (config.threads, config.memory_limit);
         let (shard_config, hasher) = (config.shard(), KeyHasher::with_seed(SEED));
-        let shards = (0..shards).map(|_| Shard::new(shard_config, hasher.clone()));
+        let shards = (0..threads).map(|_| Shard::new(shard_config, hasher.clone()));
         let globals = Globals::new(config.detail_enabled, config.tunables);
         let shared = Shared::new(
             shards.collect(),

@@ -2,7 +2,7 @@
 
 use crate::dice::Dice;
 use crate::speech::{Arrived, Speech, Store};
-use crate::twin::{Count, Outcome, Verb};
+use crate::twin::{Count, Outcome, Twin, Verb};
 
 /// Exptimes, as they are sent.
 const EXPTIMES: &[u32] = &[
@@ -31,6 +31,9 @@ const NOT_STORED: (u16, &str) = (5, "Not stored.");
 const NON_NUMERIC: (u16, &str) = (6, "Non-numeric server-side value for incr or decr");
 const UNKNOWN: (u16, &str) = (0x81, "Unknown command");
 
+/// The status of a command for which there was no memory.
+const OUT_OF_MEMORY: [u8; 2] = [0, 0x82];
+
 /// A command's head, by which its reply is known.
 #[derive(Clone, Copy)]
 struct Head {
@@ -53,7 +56,7 @@ pub fn command(dice: &mut Dice<'_>, speech: &mut Speech) {
         5..10 => get(dice, speech, opaque),
         10..12 => count(dice, speech, opaque),
         12 => {
-            let (quiet, key, cas) = (dice.once_in(2), dice.key(), some_cas(dice));
+            let (quiet, key, cas) = (dice.once_in(2), dice.frame_key(), some_cas(dice));
             let head = head(if quiet { 0x14 } else { 0x04 }, quiet);
             speech.command(&frame(head, &[], key, 0, cas), move |twin, replies| {
                 let outcome = twin.delete(key, cas);
@@ -61,7 +64,7 @@ pub fn command(dice: &mut Dice<'_>, speech: &mut Speech) {
             });
         }
         13 => {
-            let (key, exptime, head) = (dice.key(), dice.pick(EXPTIMES), head(0x1c, false));
+            let (key, exptime, head) = (dice.frame_key(), dice.pick(EXPTIMES), head(0x1c, false));
             let bytes = frame(head, &exptime.to_be_bytes(), key, 0, 0);
             speech.command(&bytes, move |twin, replies| {
                 match twin.touch(key, twin.second(i64::from(exptime))) {
@@ -91,6 +94,29 @@ pub fn command(dice: &mut Dice<'_>, speech: &mut Speech) {
             });
         }
     }
+}
+
+/// A get of a key that no line can have, and what it is answered.
+pub fn get_of(twin: &mut Twin, key: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let head = Head {
+        opcode: 0x00,
+        opaque: 0,
+        quiet: false,
+    };
+    let mut reply = Vec::new();
+    match twin.fetch(key) {
+        Some(item) => {
+            let flags = item.flags.to_be_bytes();
+            head.reply(DONE.0, (&flags, b"", &item.value), item.cas, &mut reply);
+        }
+        None => head.tell(NOT_FOUND, 0, &mut reply),
+    }
+    (frame(head, &[], key, 0, 0), reply)
+}
+
+/// Whether a reply says that there was no memory for a command.
+pub fn is_out_of_memory(reply: &[u8]) -> bool {
+    reply.len() > 24 && reply[0] == 0x81 && reply[6..8] == OUT_OF_MEMORY
 }
 
 /// A CAS unique, now and then.
@@ -171,7 +197,7 @@ fn store(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
         Verb::Set | Verb::Add | Verb::Replace if cas != 0 => Verb::Cas(cas),
         plain => plain,
     };
-    let (key, value) = (dice.key(), dice.value());
+    let (key, value) = (dice.frame_key(), dice.value());
     let (flags, exptime) = match joins {
         true => (0, 0),
         false => (dice.flags(), dice.pick(EXPTIMES)),
@@ -213,7 +239,7 @@ fn store(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
 }
 
 fn get(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
-    let (key, quiet) = (dice.key(), dice.once_in(2));
+    let (key, quiet) = (dice.frame_key(), dice.once_in(2));
     let (touches, with_key) = (dice.once_in(3), dice.once_in(2));
     let opcode = match (touches, with_key) {
         (false, false) => 0x00,
@@ -255,7 +281,7 @@ fn get(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
 }
 
 fn count(dice: &mut Dice<'_>, speech: &mut Speech, opaque: u32) {
-    let (incr, quiet, key) = (dice.once_in(2), dice.once_in(3), dice.key());
+    let (incr, quiet, key) = (dice.once_in(2), dice.once_in(3), dice.frame_key());
     let (delta, initial, cas) = (dice.delta(), dice.delta(), some_cas(dice));
     let exptime = if dice.once_in(2) {
         NO_INITIAL

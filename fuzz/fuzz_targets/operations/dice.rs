@@ -1,7 +1,13 @@
 //! Decisions out of a fuzzer's bytes: what is the same in two inputs decides the same in both.
 
 /// The bytes that are left. When there are none, the first choice is always taken.
-pub struct Dice<'a>(pub &'a [u8]);
+pub struct Dice<'a> {
+    bytes: &'a [u8],
+    /// Whether text commands ask for their replies, all of them.
+    pub loud: bool,
+    /// Whether clients may choose CAS uniques.
+    pub chooses_cas: bool,
+}
 
 /// Lengths of values: of one chunk, of several, and of more than one borrow copies; the last is too long.
 const LENS: &[usize] = &[
@@ -29,16 +35,27 @@ const NUMBERS: &[&str] = &[
 
 const KEYS: &[&[u8]] = &[b"a", b"b", b"n", b"m", b"key:1", b"k\x01\t", &[b'l'; 250]];
 
-impl Dice<'_> {
+/// Keys that only frames can have.
+const FRAME_KEYS: &[&[u8]] = &[b"with a blank", b"two\nlines"];
+
+impl<'a> Dice<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            loud: false,
+            chooses_cas: true,
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     pub fn byte(&mut self) -> u8 {
-        let Some((&byte, rest)) = self.0.split_first() else {
+        let Some((&byte, rest)) = self.bytes.split_first() else {
             return 0;
         };
-        self.0 = rest;
+        self.bytes = rest;
         byte
     }
 
@@ -57,6 +74,15 @@ impl Dice<'_> {
 
     pub fn key(&mut self) -> &'static [u8] {
         self.pick(KEYS)
+    }
+
+    /// A key of the binary protocol's.
+    pub fn frame_key(&mut self) -> &'static [u8] {
+        if self.once_in(6) {
+            self.pick(FRAME_KEYS)
+        } else {
+            self.key()
+        }
     }
 
     pub fn flags(&mut self) -> u32 {

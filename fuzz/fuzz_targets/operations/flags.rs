@@ -54,6 +54,7 @@ impl Flags {
     /// it is in base64.
     pub fn some(dice: &mut Dice<'_>, letters: &[u8], modes: &[u8]) -> (Name, Self) {
         let mut left = letters.to_vec();
+        left.retain(|&letter| letter != b'E' || dice.chooses_cas);
         let mut flags = Vec::new();
         for _ in 0..dice.below(6) {
             let letter = left.swap_remove(dice.below(left.len()));

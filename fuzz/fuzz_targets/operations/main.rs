@@ -1,5 +1,9 @@
 //! Whole connections against the twin of a store: commands of all protocols, cut anywhere, on connections that take
 //! turns, while time goes by and shards are taken now and then. Every reply is compared, and in the end every item.
+//!
+//! Some runs have too little memory. In them each command is sent whole, and before each the twin is told which items are
+//! there still: it forgets those that were evicted, and nothing else may differ. A command that found no memory has done
+//! nothing, but that its key's item may be gone; one item may go while a command's value comes.
 
 #![no_main]
 
@@ -14,11 +18,20 @@ mod twin;
 use dice::Dice;
 use larder_runtime::harness::{Client, Harness};
 use libfuzzer_sys::fuzz_target;
-use speech::Speech;
+use speech::{Moment, Speech};
 use twin::Twin;
 
 /// Enough for all keys with the longest values, for what is on its way in and for what is being read.
 const MEMORY: u64 = 256 << 20;
+
+/// Too little: a few of the longest values.
+const LITTLE_MEMORY: u64 = 4 << 20;
+
+/// How a command is answered for which there is no memory.
+const OUT_OF_MEMORY: &[&[u8]] = &[
+    b"SERVER_ERROR out of memory storing object\r\n",
+    b"SERVER_ERROR out of memory\r\n",
+];
 
 /// Connections of each protocol.
 const LINES: usize = 4;
@@ -40,6 +53,8 @@ struct Slow {
 struct Run<'a> {
     dice: Dice<'a>,
     shards: usize,
+    /// Whether memory is short.
+    tight: bool,
     harness: Harness,
     twin: Twin,
     lines: Vec<Line>,
@@ -48,7 +63,7 @@ struct Run<'a> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let mut run = Run::new(Dice(data));
+    let mut run = Run::new(Dice::new(data));
     while !run.dice.is_empty() {
         run.step();
     }
@@ -58,7 +73,12 @@ fuzz_target!(|data: &[u8]| {
 impl<'a> Run<'a> {
     fn new(mut dice: Dice<'a>) -> Self {
         let shards = 1 + dice.below(3);
-        let harness = Harness::new(shards, MEMORY).expect("a descriptor");
+        let (memory, has_cas) = (dice.below(4), !dice.once_in(4));
+        let tight = memory >= 2;
+        (dice.loud, dice.chooses_cas) = (tight, has_cas);
+        let bytes = if tight { LITTLE_MEMORY } else { MEMORY };
+        let harness = Harness::with(shards, bytes, memory != 3, has_cas);
+        let harness = harness.expect("a descriptor");
         let line = |number| Line {
             client: harness.connect(),
             binary: number % 2 == 1,
@@ -68,8 +88,9 @@ impl<'a> Run<'a> {
         Self {
             dice,
             shards,
+            tight,
             harness,
-            twin: Twin::new(),
+            twin: Twin::new(has_cas),
             lines,
             slow: Vec::new(),
             watchers: Vec::new(),
@@ -101,6 +122,9 @@ impl<'a> Run<'a> {
     /// Sends a part of what a connection has to say, or all of it.
     fn send_some(&mut self) {
         let number = self.dice.below(LINES);
+        if self.tight {
+            return self.send_one_by_one(number);
+        }
         let len = self.lines[number].speech.bytes.len();
         let part = match self.dice.below(4) {
             0 => len,
@@ -127,6 +151,69 @@ impl<'a> Run<'a> {
         same(&replies, &expected, &bytes);
     }
 
+    /// Sends all that a connection has to say, a moment at a time, where memory is short.
+    fn send_one_by_one(&mut self, number: usize) {
+        while !self.lines[number].speech.bytes.is_empty() {
+            self.forget_evicted();
+            let line = &mut self.lines[number];
+            let (bytes, moments) = line.speech.take(line.speech.until_next());
+            let replies = self.harness.feed(&mut line.client, &bytes);
+            let failed = match line.binary {
+                true => binary::is_out_of_memory(&replies),
+                false => OUT_OF_MEMORY.contains(&&replies[..]),
+            };
+            if !failed {
+                self.follow(&moments, &replies, &bytes);
+            }
+        }
+    }
+
+    /// The twin does what a command does, of which an item may have been evicted while its value came.
+    fn follow(&mut self, moments: &[Moment], replies: &[u8], sent: &[u8]) {
+        let after = |twin: &mut Twin| {
+            let mut expected = Vec::new();
+            for moment in moments {
+                moment(twin, &mut expected);
+            }
+            expected
+        };
+        let before = self.twin.clone();
+        let expected = after(&mut self.twin);
+        if replies == expected {
+            return;
+        }
+        for (evicted, _) in before.keys() {
+            let mut twin = before.clone();
+            twin.keep(|key| key != evicted);
+            if after(&mut twin) == replies {
+                self.twin = twin;
+                return;
+            }
+        }
+        same(replies, &expected, sent);
+    }
+
+    /// The twin forgets what was evicted; whatever else there is it knows.
+    fn forget_evicted(&mut self) {
+        let mut client = self.harness.connect();
+        let dump = self.dump(&mut client);
+        let lines = |key: &[u8], base64| dump_line(key, base64);
+        let is_there = |line: &[u8]| {
+            dump.windows(line.len() + 1)
+                .any(|place| place[0] == b'\n' && place[1..] == *line)
+        };
+        let gone: Vec<Vec<u8>> = self
+            .twin
+            .keys()
+            .into_iter()
+            .filter(|(key, base64)| !is_there(&lines(key, *base64)))
+            .map(|(key, _)| key)
+            .collect();
+        self.twin.keep(|key| !gone.iter().any(|other| other == key));
+        self.same_keys(&mut client);
+        self.harness.close(client);
+    }
+
     fn pass(&mut self) {
         let seconds = self.dice.below(4) as u32;
         self.harness.pass(seconds);
@@ -144,6 +231,9 @@ impl<'a> Run<'a> {
 
     /// A client asks for a value, and reads no more of it than it gets at once.
     fn read_slowly(&mut self) {
+        if self.tight {
+            return;
+        }
         let key = self.dice.key();
         let mut client = self.harness.connect();
         let ask = [b"get ", key, b"\r\n"].concat();
@@ -195,6 +285,8 @@ impl<'a> Run<'a> {
             "lru_crawler crawl all",
             "stats",
             "stats sizes",
+            "stats conns",
+            "stats detail dump",
             "lru_crawler metadump all",
         ]);
         let replies = self
@@ -207,17 +299,31 @@ impl<'a> Run<'a> {
     /// All has its end, and what is there is what should be.
     fn end(mut self) {
         for number in 0..LINES {
-            let len = self.lines[number].speech.bytes.len();
-            self.send(number, len);
+            if self.tight {
+                self.send_one_by_one(number);
+            } else {
+                let len = self.lines[number].speech.bytes.len();
+                self.send(number, len);
+            }
         }
         while !self.slow.is_empty() {
             self.read_on();
         }
         self.harness.pass(0);
+        if self.tight {
+            self.forget_evicted();
+        }
         let mut client = self.harness.connect();
         self.same_keys(&mut client);
         let (mut asked, mut expected) = (Vec::new(), Vec::new());
         for (key, _) in self.twin.keys() {
+            if key.contains(&b' ') || key.contains(&b'\n') {
+                let (asked, expected) = binary::get_of(&mut self.twin, &key);
+                let mut client = self.harness.connect();
+                same(&self.harness.feed(&mut client, &asked), &expected, &asked);
+                self.harness.close(client);
+                continue;
+            }
             asked.extend_from_slice(&[b"gets ", &key[..], b"\r\n"].concat());
             text::answer(&mut self.twin, &key, true, None, &mut expected);
             expected.extend_from_slice(b"END\r\n");
@@ -233,20 +339,31 @@ impl<'a> Run<'a> {
 
     /// A dump shows each key once.
     fn same_keys(&mut self, client: &mut Client) {
-        let ask = b"lru_crawler enable\r\n";
-        self.harness.feed(client, ask);
-        let dump = self.harness.feed(client, b"lru_crawler mgdump hash\r\n");
-        let mut lines: Vec<&[u8]> = dump.split_inclusive(|&byte| byte == b'\n').collect();
-        lines.sort_unstable();
-        let mut expected = vec![b"OK\r\n".to_vec(), b"EN\r\n".to_vec()];
-        let line = |(key, base64): &(Vec<u8>, bool)| {
-            let end: &[u8] = if *base64 { b" b\r\n" } else { b"\r\n" };
-            [b"mg ", flags::written(key, *base64), end].concat()
-        };
-        expected.extend(self.twin.keys().iter().map(line));
-        expected.sort_unstable();
-        same(&lines.concat(), &expected.concat(), b"a dump");
+        let dump = self.dump(client);
+        let mut expected = b"OK\r\nEN\r\n".to_vec();
+        for (key, base64) in self.twin.keys() {
+            expected.extend(dump_line(&key, base64));
+        }
+        same(&sorted(&dump), &sorted(&expected), b"a dump");
     }
+
+    fn dump(&self, client: &mut Client) -> Vec<u8> {
+        self.harness.feed(client, b"lru_crawler enable\r\n");
+        self.harness.feed(client, b"lru_crawler mgdump hash\r\n")
+    }
+}
+
+/// How a dump shows a key.
+fn dump_line(key: &[u8], base64: bool) -> Vec<u8> {
+    let end: &[u8] = if base64 { b" b\r\n" } else { b"\r\n" };
+    [b"mg ", flags::written(key, base64), end].concat()
+}
+
+/// The lines in order; that of a key with a line end is two.
+fn sorted(text: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
+    lines.concat()
 }
 
 /// Fails when replies are not what is expected, and shows where they part.

@@ -12,7 +12,7 @@ const ON_ITS_WAY_FROM: usize = 16 * 1024;
 const SLICED_FROM: usize = 64 * 1024;
 
 /// What happens when a byte has come: the twin follows, and the reply is written.
-pub type Moment = Box<dyn FnOnce(&mut Twin, &mut Vec<u8>)>;
+pub type Moment = Box<dyn Fn(&mut Twin, &mut Vec<u8>)>;
 
 /// Commands of one connection that are made and not sent yet.
 #[derive(Default)]
@@ -55,16 +55,12 @@ impl Speech {
     }
 
     /// Something happens when all that was said has come.
-    pub fn then(&mut self, moment: impl FnOnce(&mut Twin, &mut Vec<u8>) + 'static) {
+    pub fn then(&mut self, moment: impl Fn(&mut Twin, &mut Vec<u8>) + 'static) {
         self.moments.push((self.bytes.len(), Box::new(moment)));
     }
 
     /// A command, and what happens when it has come.
-    pub fn command(
-        &mut self,
-        bytes: &[u8],
-        moment: impl FnOnce(&mut Twin, &mut Vec<u8>) + 'static,
-    ) {
+    pub fn command(&mut self, bytes: &[u8], moment: impl Fn(&mut Twin, &mut Vec<u8>) + 'static) {
         self.say(bytes);
         self.then(moment);
     }
@@ -74,7 +70,7 @@ impl Speech {
     pub fn store(
         &mut self,
         store: Store,
-        finish: impl FnOnce(&mut Twin, Arrived<'_>, &mut Vec<u8>) + 'static,
+        finish: impl Fn(&mut Twin, Arrived<'_>, &mut Vec<u8>) + 'static,
     ) {
         let key = store.key;
         let fits = Twin::fits(key, store.flags, store.value.len());
@@ -110,6 +106,12 @@ impl Speech {
             };
             finish(twin, arrived, replies);
         });
+    }
+
+    /// How many bytes are left until something happens.
+    pub fn until_next(&self) -> usize {
+        let next = self.moments.first();
+        next.map_or(self.bytes.len(), |(at, _)| *at)
     }
 
     /// Takes the first bytes off, to be sent, and the moments that come with them.

@@ -100,7 +100,11 @@ pub fn command(dice: &mut Dice<'_>, speech: &mut Speech) {
 
 /// Either nothing, or what asks for no reply.
 fn noreply(dice: &mut Dice<'_>) -> &'static [u8] {
-    if dice.once_in(4) { b" noreply" } else { b"" }
+    if dice.once_in(4) && !dice.loud {
+        b" noreply"
+    } else {
+        b""
+    }
 }
 
 fn tell(quiet: &[u8], word: &str, replies: &mut Vec<u8>) {
@@ -185,7 +189,7 @@ fn get(dice: &mut Dice<'_>, speech: &mut Speech) {
     }
     line.extend_from_slice(b"\r\n");
     speech.command(&line, move |twin, replies| {
-        for key in keys {
+        for key in &keys {
             answer(twin, key, name.ends_with('s'), exptime, replies);
         }
         replies.extend_from_slice(b"END\r\n");

@@ -79,9 +79,12 @@ pub struct Count {
     pub initial: Option<(u64, u32)>,
 }
 
+#[derive(Clone)]
 pub struct Twin {
     items: BTreeMap<Vec<u8>, Item>,
     pub now: u32,
+    /// Whether there are CAS uniques; all are 0 otherwise.
+    has_cas: bool,
     uniques: u64,
     /// How often all was lost, and when it will be.
     flushes: u64,
@@ -89,8 +92,9 @@ pub struct Twin {
 }
 
 impl Twin {
-    pub fn new() -> Self {
+    pub fn new(has_cas: bool) -> Self {
         Self {
+            has_cas,
             items: BTreeMap::new(),
             now: SECOND_START,
             uniques: 0,
@@ -134,6 +138,11 @@ impl Twin {
         let lives = |item: &Item| item.exptime == 0 || item.exptime > self.now;
         let live = self.items.iter().filter(|(_, item)| lives(item));
         live.map(|(key, item)| (key.clone(), item.base64)).collect()
+    }
+
+    /// Drops the items whose keys are not among these.
+    pub fn keep(&mut self, mut is_kept: impl FnMut(&[u8]) -> bool) {
+        self.items.retain(|key, _| is_kept(key));
     }
 
     pub fn get(&mut self, key: &[u8]) -> Option<&mut Item> {
@@ -189,7 +198,8 @@ impl Twin {
                 return Outcome::NotStored;
             }
             (Verb::Cas(_), None) => return Outcome::NotFound,
-            (Verb::Cas(cas), Some(old)) if cas != old.cas => return Outcome::Exists,
+            // 0 is nobody's, also where all are 0.
+            (Verb::Cas(cas), Some(old)) if cas != old.cas || cas == 0 => return Outcome::Exists,
             (Verb::Append(cas) | Verb::Prepend(cas), Some(old)) if cas != 0 && cas != old.cas => {
                 return Outcome::Exists;
             }
@@ -286,7 +296,7 @@ impl Twin {
     }
 
     pub fn unique(&mut self) -> u64 {
-        self.uniques += 1;
+        self.uniques += u64::from(self.has_cas);
         self.uniques
     }
 }

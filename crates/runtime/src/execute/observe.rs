@@ -3,6 +3,10 @@
 //! Everything here is off the way of a request while nobody observes: one look at [`Observers`], inlined, is all that is
 //! on it. A look-up is told before it is made, since afterwards an item whose time was over is gone.
 //!
+//! What that one look costs, in instructions of a whole request as `larder-bench instructions` prints them, with it and
+//! with `false` in its place: a lone get 1,183 and 1,180; 16 deep 566 and 568; a set 16 deep 828 and 829; a key of a get of
+//! 100 396 and 394; a lone `mg` 1,243 and 1,236; a lone getk 1,242 both.
+//!
 //! [`Observers`]: crate::watch::Observers
 
 use larder_protocol::text::{ErrorText, StoreVerb, Stream, Streams, reply};
