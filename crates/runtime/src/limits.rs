@@ -55,9 +55,11 @@ pub(crate) const ENTRY_INPUT_MAX: usize = 8 * 1024;
 pub(crate) const SLOWEST_REQUEST: u32 = 1024;
 
 /// How long who has given a wrong password waits for its next attempt to be judged: twice as long after each failure, up
-/// to the most. Failures are forgotten so long after that, or the oldest when there are too many addresses.
+/// to the most, and half as long after a right one. So many failures are counted at most; they are forgotten so long after
+/// the wait, or the oldest when there are too many addresses.
 pub(crate) const FAILURE_DELAY: Duration = Duration::from_millis(100);
 pub(crate) const FAILURE_DELAY_MAX: Duration = Duration::from_secs(5);
+pub(crate) const FAILURES_COUNTED: u32 = 8;
 pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
 

@@ -168,6 +168,7 @@ impl Desk {
 
     fn judge(&mut self, claim: &Claim) -> Option<Box<[u8]>> {
         if self.daemon.check_password(&claim.user, &claim.password) {
+            self.slow.succeeded(Address::of(claim.info.remote));
             return Some(claim.user.clone());
         }
         self.slow

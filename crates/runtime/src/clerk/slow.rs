@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::limits::{FAILURE_ADDRESSES_MAX, FAILURE_DELAY, FAILURE_DELAY_MAX, FAILURE_MEMORY};
+use crate::limits::{
+    FAILURE_ADDRESSES_MAX, FAILURE_DELAY, FAILURE_DELAY_MAX, FAILURE_MEMORY, FAILURES_COUNTED,
+};
 
 /// The failures of an address.
 struct Failures {
@@ -13,35 +15,42 @@ struct Failures {
     until: Duration,
 }
 
-/// All addresses with failures of late.
+/// All addresses with failures of late; all clients of Unix sockets are one, which has none.
 #[derive(Default)]
-pub(super) struct Slow(HashMap<Address, Failures>);
+pub(super) struct Slow(HashMap<Option<Address>, Failures>);
 
 impl Slow {
     /// When the next attempt of an address may be judged.
     pub(super) fn due(&self, address: Option<Address>) -> Duration {
-        let failures = address.and_then(|address| self.0.get(&address));
+        let failures = self.0.get(&address);
         failures.map_or(Duration::ZERO, |failures| failures.until)
     }
 
     /// Takes note of a failure.
     pub(super) fn failed(&mut self, address: Option<Address>, now: Duration) {
-        let Some(address) = address else { return };
         self.forget(now);
         let failures = self.0.entry(address).or_insert(Failures {
             count: 0,
             until: now,
         });
         let delay = FAILURE_DELAY.saturating_mul(1 << failures.count.min(10));
-        failures.count += 1;
+        failures.count = (failures.count + 1).min(FAILURES_COUNTED);
         failures.until = now + delay.min(FAILURE_DELAY_MAX);
+    }
+
+    /// Takes note of a right password: half of the address's failures are forgiven. Not all of them, or whoever knows one
+    /// password could guess at others without delay.
+    pub(super) fn succeeded(&mut self, address: Option<Address>) {
+        if let Some(failures) = self.0.get_mut(&address) {
+            failures.count /= 2;
+            if failures.count == 0 {
+                self.0.remove(&address);
+            }
+        }
     }
 
     /// Forgets what is long ago; and if that leaves too many, the one that is let go soonest.
     fn forget(&mut self, now: Duration) {
-        if self.0.len() < FAILURE_ADDRESSES_MAX {
-            return;
-        }
         self.0
             .retain(|_, failures| failures.until + FAILURE_MEMORY > now);
         if self.0.len() < FAILURE_ADDRESSES_MAX {
@@ -75,8 +84,35 @@ mod tests {
         }
         assert_eq!(last, FAILURE_DELAY_MAX);
         assert_eq!(slow.due(address(2)), Duration::ZERO);
+    }
+
+    #[test]
+    fn clients_of_unix_sockets_are_one_address() {
+        let mut slow = Slow::default();
+        let now = Duration::from_secs(100);
         slow.failed(None, now);
-        assert_eq!(slow.due(None), Duration::ZERO);
+        assert_eq!(slow.due(None), now + FAILURE_DELAY);
+        assert_eq!(slow.due(address(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn failures_are_forgotten_by_age_and_forgiven_by_halves() {
+        let mut slow = Slow::default();
+        let now = Duration::from_secs(100);
+        (0..20).for_each(|_| slow.failed(address(1), now));
+        let later = now + FAILURE_DELAY_MAX + FAILURE_MEMORY;
+        slow.failed(address(1), later);
+        assert_eq!(slow.due(address(1)) - later, FAILURE_DELAY);
+        (0..20).for_each(|_| slow.failed(address(1), later));
+        for _ in 0..2 {
+            slow.succeeded(address(1));
+        }
+        slow.failed(address(1), later);
+        assert!(slow.due(address(1)) - later < FAILURE_DELAY_MAX);
+        for _ in 0..10 {
+            slow.succeeded(address(1));
+        }
+        assert_eq!(slow.due(address(1)), Duration::ZERO);
     }
 
     #[test]
