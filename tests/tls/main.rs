@@ -6,6 +6,7 @@ mod support;
 mod authority;
 mod client;
 mod entrance;
+mod identity;
 mod openssl;
 mod rotation;
 mod tools;

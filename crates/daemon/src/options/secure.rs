@@ -27,7 +27,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         row: "auth_enabled_ascii",
         doc: "Lets in only who is in this file, user:password a line (larderd hash-password makes one that keeps the \
               password secret). Alone it means the text protocol only, whose clients say \"set auth 0 0 <bytes>\" and \
-              \"user password\" first. Read anew when it changes and on SIGHUP.",
+              \"user password\" first. A line @user read,write,stats,admin prefix=app: cert=NAME says what a user may do, \
+              on keys that begin how, and by which TLS client certificate it is known, too; @default is whoever has not \
+              said who it is. Read anew when it changes and on SIGHUP.",
         set: Set::Value(|s, text| path(&mut s.users_file, text)),
         ..OPT
     },
