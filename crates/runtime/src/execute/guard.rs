@@ -5,10 +5,11 @@
 //! decoded.
 
 use larder_protocol::binary::{self, ReplyStatus, Request, reply as frames};
+use larder_protocol::limits::KEY_MAX;
 use larder_protocol::meta::{self, plain_get};
 use larder_protocol::text::{
-    Command, DumpFormat, ErrorText, GetVerb, Refused, SignIn, StatsCommand, StoreVerb, Upkeep,
-    next_key, sign_in,
+    Command, DumpFormat, ErrorText, Frequent, GetVerb, Refused, SignIn, StatsCommand, StoreVerb,
+    Upkeep, frequent, next_key, sign_in,
 };
 
 use super::binary::refuse;
@@ -17,6 +18,10 @@ use super::text::Used;
 use super::{CloseReason, Pause, Session, Turn};
 use crate::gate::{Act, Pass, Rights};
 use crate::snapshot::Counter;
+
+/// Bytes of input up to which it is looked whether that is one line: the longest of a get of one key. Shorter ones of a
+/// pipeline are not worth looking at one by one.
+const LONE_LINE_MAX: usize = b"get \r\n".len() + KEY_MAX;
 
 impl Turn<'_> {
     /// [`Self::line`] of a client that is not in, or may not do everything.
@@ -39,6 +44,9 @@ impl Turn<'_> {
         };
         let fresh = matches!(session.state, State::Line);
         if fresh && *commands_left > 0 && !self.observed() {
+            if input.len() <= LONE_LINE_MAX && may_alone(session, input) {
+                return self.line(session, input, out, commands_left);
+            }
             let plain = rights.is_none_or(|rights| may_get_plain(rights, input));
             // Of those that are recognised together it leaves out what is not allowed.
             let (used, pause) = self.several(session, input, out, commands_left);
@@ -140,6 +148,25 @@ fn is_handshake(pass: &Pass, input: &[u8]) -> bool {
         SignIn::Partial => true,
         SignIn::Claim { user, .. } => !may_set || pass.knows(user),
         SignIn::Refused { .. } | SignIn::Closing => !may_set,
+    }
+}
+
+/// Whether the input is one frequent line that its client may have carried out.
+#[inline(never)]
+fn may_alone(session: &Session, input: &[u8]) -> bool {
+    let rights = session
+        .pass
+        .as_ref()
+        .and_then(|pass| Some((pass, pass.rights()?)));
+    match (frequent(input), rights) {
+        (Some(line), Some((pass, rights))) if line.end() == input.len() => match &line {
+            Frequent::Get { key, .. } => rights.may_with(Act::Get, &input[key.clone()]),
+            // A stranger's may be the handshake.
+            Frequent::Set { set, .. } => {
+                !pass.is_stranger() && rights.may_with(Act::Set, set.store().key)
+            }
+        },
+        _ => false,
     }
 }
 

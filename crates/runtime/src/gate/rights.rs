@@ -20,9 +20,24 @@ pub(crate) struct Prefix {
     bytes: Box<[u8]>,
     /// The same as it stands in lines for watchers.
     encoded: Box<[u8]>,
-    /// Its first bytes as one number, and which bits of that are theirs: most prefixes are found by one comparison.
-    word: u64,
+    /// Its first bytes: most prefixes have no more.
+    word: Word,
+}
+
+/// Bytes to be looked for at the front of others, all at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Word {
+    bits: u64,
+    /// Which of the bits are meant.
     mask: u64,
+}
+
+impl Word {
+    /// Whether these bytes begin with it.
+    #[inline(always)]
+    pub(crate) fn is_in(self, first: [u8; WORD]) -> bool {
+        (u64::from_le_bytes(first) ^ self.bits) & self.mask == 0
+    }
 }
 
 /// Bytes that are compared at once.
@@ -52,17 +67,19 @@ impl Prefix {
         Ok(Self {
             bytes: bytes.into(),
             encoded: encoded.into(),
-            word: u64::from_le_bytes(first),
-            mask: u64::from_le_bytes(mask),
+            word: Word {
+                bits: u64::from_le_bytes(first),
+                mask: u64::from_le_bytes(mask),
+            },
         })
     }
 
     /// Whether a key, or a line from its key on, begins with it.
-    #[inline]
+    #[inline(always)]
     fn begins(&self, front: &[u8]) -> bool {
         match front.first_chunk() {
             Some(&first) => {
-                (u64::from_le_bytes(first) ^ self.word) & self.mask == 0
+                self.word.is_in(first)
                     && (self.bytes.len() <= WORD || front.starts_with(&self.bytes))
             }
             None => front.starts_with(&self.bytes),
@@ -86,6 +103,15 @@ impl Rights {
     #[inline]
     pub(crate) fn may_with(&self, act: Act, front: &[u8]) -> bool {
         self.acts.has(act) && self.covers(front)
+    }
+
+    /// What its keys begin with, if one word says all of it.
+    pub(crate) fn lone_word(&self) -> Option<Word> {
+        match &self.prefixes[..] {
+            [] => Some(Word::default()),
+            [one] if one.bytes.len() <= WORD => Some(one.word),
+            _ => None,
+        }
     }
 
     /// Whether it may name that key; `front` may be a line of text from its key on.
