@@ -63,3 +63,15 @@ fn the_last_connections_are_for_admins() {
         guarded.connect().ask("get none") == "END"
     });
 }
+
+#[test]
+fn whoever_is_no_admin_any_more_loses_an_admins_place() {
+    let guarded = Guarded::start(USERS, &["-c", "6", "-o", "admin_conns=2"]);
+    let mut apps: Vec<Conn> = (0..4).map(|_| guarded.connect_as("app", "b")).collect();
+    let mut ann = guarded.connect_as("ann", "a");
+    guarded.replace(&format!("{USERS}@ann read\n"));
+    wait_until(LIMIT, "the file to be read anew", || {
+        apps[0].stat_of("larder", "users_reloads") == 1
+    });
+    assert_eq!(ann.ask("get key"), "CLIENT_ERROR unauthenticated");
+}

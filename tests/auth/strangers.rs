@@ -6,6 +6,7 @@ use crate::support::{Conn, wait_until};
 use crate::users::{Guarded, LIMIT, say};
 
 const USERS: &str = "foo:bar\n";
+const USERS_OF_TWO_KINDS: &str = "ann:a\napp:b\n@app read,write,stats\n";
 const FAILURE: &str = "CLIENT_ERROR authentication failure";
 
 #[test]
@@ -94,6 +95,23 @@ fn a_flood_of_strangers_leaves_others_working() {
     wait_until(LIMIT, "the flood to be given up", || {
         working.stat_of("larder", "entries_given_up") >= 170
     });
+}
+
+/// Neither by the limit of all connections nor by what is kept for admins.
+#[test]
+fn strangers_who_take_all_connections_give_way() {
+    for threads in ["1", "3"] {
+        let guarded = Guarded::start(USERS_OF_TWO_KINDS, &["-t", threads, "-c", "30"]);
+        let mut working = guarded.connect_as("app", "b");
+        let flood: Vec<Conn> = (0..200).map(|_| guarded.connect()).collect();
+        let mut newcomer = guarded.connect_as("app", "b");
+        assert_eq!(newcomer.ask("mn"), "MN");
+        wait_until(LIMIT, "the flood to be given up", || {
+            working.stat_of("larder", "entries_given_up") >= 172
+        });
+        assert_eq!(working.stat("curr_connections"), 30);
+        drop(flood);
+    }
 }
 
 #[test]

@@ -90,12 +90,17 @@ impl Conn {
 
     /// After a read in the middle of the handshake: if that is done, its certificate may let it in. Why there is no place
     /// for it, if so.
-    pub(crate) fn see_handshake(&mut self, limits: &ClientLimits) -> Option<CloseReason> {
+    pub(crate) fn see_handshake(
+        &mut self,
+        limits: &ClientLimits,
+        for_admins: bool,
+    ) -> Option<CloseReason> {
         if self.socket.is_handshaking() {
             return None;
         }
         let certificate = self.socket.client_certificate()?;
-        self.session.show_certificate(certificate, limits)
+        self.session
+            .show_certificate(certificate, limits, for_admins)
     }
 
     /// Sees whether it is in by now.

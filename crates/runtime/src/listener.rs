@@ -126,18 +126,23 @@ impl Listener {
 
     /// Whether connections wait in the kernel's queue until another is closed.
     fn full(&self) -> bool {
-        !self.maxconns_fast && self.shared.conn_count() >= self.conn_limit
+        !self.maxconns_fast && !self.has_room(self.shared.conn_count())
+    }
+
+    /// Whether there is room for one more than so many. Where `-c` is reached, one that is coming in gives way to it, which
+    /// is its worker's to do: so those who never come in keep nobody out.
+    fn has_room(&self, open: usize) -> bool {
+        open < self.conn_limit + self.shared.entering_count()
     }
 
     fn take_in(&mut self, accepted: Accepted, number: usize) {
         let open = self.shared.conn_count();
-        if open >= self.conn_limit {
+        if !self.has_room(open) {
             let why = format!("{open} connections are open (-c {})", self.conn_limit);
             return self.turn_away(accepted, number, &why);
         }
-        let limits = &self.client_limits;
-        let for_admins =
-            self.gate.is_some() && open + limits.kept(self.conn_limit) >= self.conn_limit;
+        let (shared, limits) = (&self.shared, &self.client_limits);
+        let for_admins = self.gate.is_some() && shared.only_admins(limits, self.conn_limit);
         let seat = match self.seat(&accepted) {
             Ok(seat) => seat,
             Err(why) => return self.turn_away(accepted, number, &why),
@@ -153,29 +158,27 @@ impl Listener {
         };
         let globals = &self.shared.globals;
         globals.total_connections.add(1);
-        globals.conns_peak.raise_to(open as u64 + 1);
+        let most = self.conn_limit.min(open + 1);
+        globals.conns_peak.raise_to(most as u64);
         if let Some(left_out) = self.quota.take(Cause::Conn, self.clock.now()) {
             log::debug!("{peer}: connected{left_out}");
         }
         let info = ConnInfo::new(socket.fd(), remote, peer, local, self.clock.now(), FRESH);
         let info = Arc::new(info);
         self.shared.register_conn(&info);
-        let worker = self.shared.least_loaded();
-        self.shared.workers[worker].conns.add(1);
-        let inbox = &self.inboxes[worker];
+        let worker = match open < self.conn_limit {
+            true => self.shared.least_loaded(),
+            false => self.shared.most_entered(),
+        };
         let protocol = self.listening[number].endpoint.protocol;
+        let gate = self.gate.as_ref();
+        let conn = Conn::new(socket, info, protocol, gate, seat, for_admins);
+        let face = &self.shared.workers[worker];
+        face.conns.add(1);
+        face.entering.add(u64::from(conn.entering));
+        let inbox = &self.inboxes[worker];
         // A worker that does not take it has ended, and so will this thread.
-        if inbox
-            .sender
-            .send(Box::new(Conn::new(
-                socket,
-                info,
-                protocol,
-                self.gate.as_ref(),
-                seat,
-                for_admins,
-            )))
-            .is_ok()
+        if inbox.sender.send(Box::new(conn)).is_ok()
             && let Err(error) = inbox.waker.wake()
         {
             log::error!("a worker cannot be woken: {error}");

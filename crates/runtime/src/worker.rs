@@ -228,6 +228,7 @@ impl<'a> Worker<'a> {
                     );
                 }
                 self.face.conns.take(1);
+                self.face.entering.take(u64::from(conn.entering));
                 continue;
             }
             conn.note_activity(self.now);
@@ -244,6 +245,7 @@ impl<'a> Worker<'a> {
             if entering {
                 self.note_entering(number);
             }
+            self.make_room();
         }
     }
 
@@ -310,7 +312,7 @@ impl<'a> Worker<'a> {
         if conn.session.watches() {
             self.watching.retain(|&other| other != number);
         }
-        self.entering.forget(number);
+        self.forget_entering(number);
         self.face.conns.take(1);
         let Conn {
             session,

@@ -111,7 +111,10 @@ impl Turn<'_> {
     ) -> Option<Pause> {
         let limits = &self.config.client_limits;
         let admission = match (user, &mut session.pass) {
-            (Some(name), Some(pass)) => pass.let_in(name, limits),
+            (Some(name), Some(pass)) => {
+                pass.see_room(self.shared.only_admins(limits, self.config.conn_limit));
+                pass.let_in(name, limits)
+            }
             _ => Admission::Unlisted,
         };
         if let Some(reason) = no_place(admission) {

@@ -357,10 +357,13 @@ impl Session {
         &mut self,
         certificate: &[u8],
         limits: &ClientLimits,
+        for_admins: bool,
     ) -> Option<CloseReason> {
         let names = tls::names_in(certificate);
         let names = names.iter().map(AsRef::as_ref);
-        no_place(self.pass.as_mut()?.let_in_by_cert(names, limits))
+        let pass = self.pass.as_mut()?;
+        pass.see_room(for_admins);
+        no_place(pass.let_in_by_cert(names, limits))
     }
 
     /// What it speaks; [`Wire::Gated`] for text of whoever is not in, or may not do everything. Looked at anew for each

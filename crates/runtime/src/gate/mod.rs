@@ -281,6 +281,7 @@ impl Pass {
             Proof::Name(name) => users.by_name.get(name),
             Proof::Cert(name) => users.by_cert.get(name),
         };
+        let listed = listed.filter(|member| !self.for_admins || member.is_admin());
         if listed.is_none() {
             self.proof = Proof::None;
             self.place = None;
@@ -310,6 +311,13 @@ impl Pass {
     /// Whether somebody is listed by this name.
     pub(crate) fn knows(&self, name: &[u8]) -> bool {
         self.gate.users.load().by_name.contains_key(name)
+    }
+
+    /// Takes note, before it comes in, of whether only an admin may: others may have come in since it connected.
+    pub(crate) fn see_room(&mut self, for_admins: bool) {
+        if self.member.is_none() {
+            self.for_admins = for_admins;
+        }
     }
 
     /// Lets it in by a name whose password was right, if somebody is still listed by it and has a place left.

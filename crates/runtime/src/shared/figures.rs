@@ -7,6 +7,7 @@ use larder_store::{RelTime, StoreStats};
 
 use super::cell::{Lendable, Number, Switch};
 use super::{Prefixes, Shared};
+use crate::client_limits::ClientLimits;
 use crate::limits::CONNS_PER_STEP;
 use crate::snapshot::{COUNTER_COUNT, Counter, Counters};
 use crate::tunables::Tunables;
@@ -35,6 +36,8 @@ pub(crate) struct WorkerFace {
     pub(crate) counters: WorkerCounters,
     /// Connections given to the worker and not yet closed.
     pub(crate) conns: Number,
+    /// Of these, those that are coming in: they give way to newer ones when there are too many.
+    pub(crate) entering: Number,
     /// Connections with a buffer of their own, and the bytes of these buffers; kept up to date once a second.
     pub(crate) buffers: Number,
     pub(crate) buffer_bytes: Number,
@@ -160,6 +163,29 @@ impl Shared {
             .iter()
             .map(|worker| worker.conns.get() as usize)
             .sum()
+    }
+
+    /// Of these, those that are coming in.
+    pub(crate) fn entering_count(&self) -> usize {
+        self.workers
+            .iter()
+            .map(|worker| worker.entering.get() as usize)
+            .sum()
+    }
+
+    /// Whether only an admin may come in now: the places that are left, of those who are in, are kept for admins.
+    pub(crate) fn only_admins(&self, limits: &ClientLimits, conn_limit: usize) -> bool {
+        let within = self.conn_count().saturating_sub(self.entering_count());
+        within + limits.kept(conn_limit) >= conn_limit
+    }
+
+    /// The worker where most are coming in.
+    pub(crate) fn most_entered(&self) -> usize {
+        let entering = self.workers.iter().map(|worker| worker.entering.get());
+        entering
+            .enumerate()
+            .max_by_key(|&(_, count)| count)
+            .map_or(0, |(index, _)| index)
     }
 
     /// The worker with the fewest connections.

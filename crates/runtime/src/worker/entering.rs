@@ -12,7 +12,7 @@ use crate::limits::HANDSHAKES_PER_TURN;
 /// Those of one worker.
 #[derive(Default)]
 pub(super) struct Entering {
-    /// Connections that were coming in when last looked at, oldest first, and since when.
+    /// Connections that are coming in, oldest first, and since when.
     under_way: VecDeque<(usize, RelTime)>,
     /// How many TLS handshakes may still be gone on with in this turn.
     handshakes_left: usize,
@@ -30,22 +30,11 @@ impl Entering {
         self.handshakes_left = self.handshakes_left.saturating_sub(1);
         may
     }
-
-    /// Forgets a connection that is closed.
-    pub(super) fn forget(&mut self, number: usize) {
-        if !self.under_way.is_empty() {
-            self.under_way.retain(|&(other, _)| other != number);
-        }
-    }
 }
 
 impl Worker<'_> {
     /// Closes those who have not come in in time.
     pub(super) fn give_up_entering(&mut self) {
-        if self.entering.under_way.is_empty() {
-            return;
-        }
-        self.sift_entering();
         let timeout = self.setup.config.entry_timeout_s;
         while let Some(&(number, since)) = self.entering.under_way.front()
             && self.now.saturating_sub(since) > timeout
@@ -60,21 +49,31 @@ impl Worker<'_> {
         let config = &self.setup.config;
         let most = config.entering_max.div_ceil(config.threads).max(1);
         if self.entering.under_way.len() >= most {
-            self.sift_entering();
-        }
-        if self.entering.under_way.len() >= most
-            && let Some(&(oldest, _)) = self.entering.under_way.front()
-        {
-            self.close(oldest, CloseReason::NotIn);
+            self.give_up_oldest();
         }
         self.entering.under_way.push_back((number, self.now));
     }
 
-    /// Forgets those that are in.
-    fn sift_entering(&mut self) {
-        let conns = &self.conns;
-        self.entering
-            .under_way
-            .retain(|&(number, _)| conns.get(number).is_some_and(|conn| conn.entering));
+    /// The same where a new connection is one more than `-c` allows.
+    pub(super) fn make_room(&mut self) {
+        if self.setup.shared.conn_count() > self.setup.config.conn_limit {
+            self.give_up_oldest();
+        }
+    }
+
+    fn give_up_oldest(&mut self) {
+        if let Some(&(oldest, _)) = self.entering.under_way.front() {
+            self.close(oldest, CloseReason::NotIn);
+        }
+    }
+
+    /// Forgets a connection that is in, or closed.
+    pub(super) fn forget_entering(&mut self, number: usize) {
+        let under_way = &mut self.entering.under_way;
+        let place = under_way.iter().position(|&(other, _)| other == number);
+        if let Some(place) = place {
+            under_way.remove(place);
+            self.face.entering.take(1);
+        }
     }
 }

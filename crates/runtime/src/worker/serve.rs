@@ -145,7 +145,11 @@ impl<'a> Worker<'a> {
             let room = &mut self.read_buf[..room];
             let came = read(conn, room, self.face, &mut self.quota, self.now);
             let no_place = match handshaking {
-                true => conn.see_handshake(&self.setup.config.client_limits),
+                true => {
+                    let limits = &turn.config.client_limits;
+                    let for_admins = turn.shared.only_admins(limits, turn.config.conn_limit);
+                    conn.see_handshake(limits, for_admins)
+                }
                 false => None,
             };
             pause = match (no_place, came) {
@@ -157,6 +161,9 @@ impl<'a> Worker<'a> {
         conn.see_entry();
         if conn.floods_entry() {
             pause = Pause::Close(CloseReason::Unauthenticated);
+        }
+        if !conn.entering {
+            self.forget_entering(number);
         }
         self.after(number, pause);
     }
