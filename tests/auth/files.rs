@@ -91,11 +91,16 @@ fn bad_files_are_refused_at_the_start() {
     assert_eq!(check(&["-S"]).0, Some(0));
     assert_eq!(check(&["-B", "binary"]).0, Some(64));
     assert_eq!(check(&["-S", "-B", "ascii"]).0, Some(64));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
-    let (code, output) = check(&[]);
-    assert!(
-        code == Some(1) && output.contains("users: anybody may read it (mode 0644)"),
-        "{output}"
-    );
-    assert_eq!(check(&["-o", "allow_world_readable_secrets"]).0, Some(0));
+    for (mode, words) in [
+        (0o644, "users: anybody may read it (mode 0644)"),
+        (
+            0o620,
+            "users: others than its owner may write it (mode 0620)",
+        ),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+        let (code, output) = check(&[]);
+        assert!(code == Some(1) && output.contains(words), "{output}");
+        assert_eq!(check(&["-o", "allow_world_readable_secrets"]).0, Some(0));
+    }
 }

@@ -232,7 +232,7 @@ fn bad_files_are_refused_at_the_start() {
     };
     assert_eq!(check(&|| {}).0, Some(0));
     let other = authority.sign("another");
-    let table: [(&dyn Fn(), &str); 4] = [
+    let table: [(&dyn Fn(), &str); 5] = [
         (
             &|| authority.write("cert.pem", &other.chain),
             "Error validating the certificate",
@@ -252,6 +252,14 @@ fn bad_files_are_refused_at_the_start() {
                 fs::set_permissions(authority.path("key.pem"), mode).expect("chmod");
             },
             "anybody may read it (mode 0644)",
+        ),
+        (
+            &|| {
+                use std::os::unix::fs::PermissionsExt;
+                let mode = Permissions::from_mode(0o660);
+                fs::set_permissions(authority.path("key.pem"), mode).expect("chmod");
+            },
+            "others than its owner may write it (mode 0660)",
         ),
     ];
     for (spoil, words) in table {

@@ -1,11 +1,13 @@
-//! Files that hold secrets: who may read them, and whether they have changed.
+//! Files that hold secrets: who may read and write them, and whether they have changed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The bits of a mode that let anybody read.
+/// The bits of a mode that let anybody read, and that let others than the owner write: whoever writes the list of those
+/// who may come in is in.
 const OTHERS_READ: u32 = 0o004;
+const OTHERS_WRITE: u32 = 0o022;
 
 /// By what a file is known to be another than before: device, inode, length, and when it was changed (seconds and
 /// nanoseconds). Links are followed, since those are what is replaced in Kubernetes. `None` is a file that cannot be seen.
@@ -23,19 +25,20 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
     ))
 }
 
-/// Refuses a file that anybody may read. One that is not there is found out by whoever reads it.
-pub(crate) fn check(path: &Path) -> Result<(), String> {
-    let Ok(file) = fs::metadata(path) else {
-        return Ok(());
+/// Refuses an open file that is no secret, so that what is judged is what is read.
+pub(crate) fn check(file: &File) -> Result<(), String> {
+    let mode = file.metadata().map_err(|error| error.to_string())?.mode();
+    let whoever = match (mode & OTHERS_READ, mode & OTHERS_WRITE) {
+        (0, 0) => return Ok(()),
+        (_, 0) => "anybody may read it",
+        (0, _) => "others than its owner may write it",
+        (_, _) => "anybody may read it and others than its owner may write it",
     };
-    match file.mode() & OTHERS_READ {
-        0 => Ok(()),
-        _ => Err(format!(
-            "anybody may read it (mode {:04o}): take that right away (chmod o-r), or give -o \
-             allow_world_readable_secrets",
-            file.mode() & 0o7777
-        )),
-    }
+    Err(format!(
+        "{whoever} (mode {:04o}): take that right away (chmod go-w,o-r), or give -o \
+         allow_world_readable_secrets",
+        mode & 0o7777
+    ))
 }
 
 #[cfg(test)]
@@ -45,15 +48,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_anybody_may_read_is_no_secret() {
+    fn what_anybody_may_read_or_others_may_write_is_no_secret() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let with_mode = |mode| {
             fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).expect("chmod");
-            check(file.path())
+            check(file.as_file())
         };
-        assert_eq!(with_mode(0o600), Ok(()));
-        assert_eq!(with_mode(0o640), Ok(()));
-        assert!(with_mode(0o644).is_err_and(|why| why.contains("(mode 0644)")));
+        for mode in [0o400, 0o600, 0o640, 0o440] {
+            assert_eq!(with_mode(mode), Ok(()), "{mode:o}");
+        }
+        for (mode, words) in [
+            (0o644, "anybody may read it (mode 0644)"),
+            (0o660, "others than its owner may write it (mode 0660)"),
+            (0o602, "others than its owner may write it (mode 0602)"),
+            (0o666, "anybody may read it and others than its owner may"),
+        ] {
+            let why = with_mode(mode).expect_err(words);
+            assert!(why.starts_with(words), "{why}");
+        }
     }
 
     #[test]

@@ -75,7 +75,6 @@ impl Tls {
 /// The certificates, as the files had them when they were last good.
 pub(crate) struct Certs {
     loader: TlsLoader,
-    key: PathBuf,
     allow_world_readable: bool,
     in_force: ArcSwap<InForce>,
 }
@@ -111,11 +110,10 @@ impl Certs {
         if !tls.enabled {
             return Ok(None);
         }
-        let options = tls.options();
-        let (loader, key) = (TlsLoader::new(options.clone()), options.key);
+        let loader = TlsLoader::new(tls.options());
         let allow_world_readable = settings.allow_world_readable_secrets;
         let stamps = stamps(&loader);
-        let configs = read(&loader, &key, allow_world_readable)
+        let configs = read(&loader, allow_world_readable)
             .map_err(|error| refused(&error.to_string(), settings))?;
         if tls.min_version < 2 {
             log::warn!(
@@ -125,7 +123,6 @@ impl Certs {
         }
         Ok(Some(Self {
             loader,
-            key,
             allow_world_readable,
             in_force: ArcSwap::from_pointee(InForce {
                 configs: Arc::new(configs),
@@ -157,7 +154,7 @@ impl Certs {
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
         let old = self.in_force.load_full();
         let stamps = stamps(&self.loader);
-        let outcome = read(&self.loader, &self.key, self.allow_world_readable);
+        let outcome = read(&self.loader, self.allow_world_readable);
         let mut new = InForce {
             stamps,
             ..InForce::clone(&old)
@@ -212,15 +209,11 @@ fn refused(why: &str, settings: &Settings) -> Refusal {
 }
 
 /// Reads everything, the key only if it is a secret.
-fn read(
-    loader: &TlsLoader,
-    key: &Path,
-    allow_world_readable: bool,
-) -> Result<TlsConfigs, TlsError> {
-    if !allow_world_readable {
-        secret::check(key).map_err(|why| loader.bad_key(&why))?;
-    }
-    loader.load()
+fn read(loader: &TlsLoader, allow_world_readable: bool) -> Result<TlsConfigs, TlsError> {
+    loader.load(|key| match allow_world_readable {
+        true => Ok(()),
+        false => secret::check(key),
+    })
 }
 
 fn stamps(loader: &TlsLoader) -> Vec<Stamp> {

@@ -133,8 +133,8 @@ pub(super) const SUBOPTIONS: &[Opt] = &[
     ),
     Opt {
         long: "allow_world_readable_secrets",
-        doc: "Serves with a private key or a users file that anybody on this machine may read, which is refused \
-              otherwise.",
+        doc: "Serves with a private key or a users file that anybody on this machine may read, or others than its \
+              owner may write, which is refused otherwise.",
         set: Set::Switch(|s| s.allow_world_readable_secrets = true),
         ..OPT
     },

@@ -143,14 +143,15 @@ fn costliest(file: &List) -> &[Password] {
 /// Reads all of it, only if it is a secret.
 fn read(path: &Path, allow_world_readable: bool) -> Result<List, String> {
     let name = path.display();
+    let unreadable = |error| format!("{name} cannot be read: {error}");
+    let file = File::open(path).map_err(unreadable)?;
     if !allow_world_readable {
-        secret::check(path).map_err(|why| format!("{name}: {why}"))?;
+        secret::check(&file).map_err(|why| format!("{name}: {why}"))?;
     }
     let mut text = Vec::new();
-    let opened = File::open(path);
-    opened
-        .and_then(|file| file.take(USERS_FILE_MAX + 1).read_to_end(&mut text))
-        .map_err(|error| format!("{name} cannot be read: {error}"))?;
+    file.take(USERS_FILE_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(unreadable)?;
     if text.len() as u64 > USERS_FILE_MAX {
         return Err(format!("{name} is longer than {USERS_FILE_MAX} bytes"));
     }

@@ -2,7 +2,8 @@
 //! new connections, or none of it.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -144,7 +145,7 @@ impl TlsLoader {
     }
 
     /// Words why the key's file will not do.
-    pub fn bad_key(&self, why: &str) -> TlsError {
+    fn bad_key(&self, why: &str) -> TlsError {
         TlsError(format!(
             "Error loading the key: {} : {why}",
             self.options.key.display()
@@ -156,15 +157,19 @@ impl TlsLoader {
         self.new_sessions.get()
     }
 
-    /// Reads all files and puts together what they say.
+    /// Reads all files and puts together what they say. The key's is judged by `judge_key` when it is open, before it is
+    /// read.
     ///
     /// # Errors
-    /// A sentence that names the file at fault: it cannot be read, holds no such thing, or certificate and key belong to
-    /// different pairs.
-    pub fn load(&self) -> Result<TlsConfigs, TlsError> {
+    /// A sentence that names the file at fault: it cannot be read, was judged to be bad, holds no such thing, or
+    /// certificate and key belong to different pairs.
+    pub fn load(
+        &self,
+        judge_key: impl Fn(&File) -> Result<(), String>,
+    ) -> Result<TlsConfigs, TlsError> {
         let options = &self.options;
         let provider = Arc::new(self.provider()?);
-        let pair = Arc::new(self.pair(&provider)?);
+        let pair = Arc::new(self.pair(&provider, judge_key)?);
         let authorities = options
             .ca
             .as_deref()
@@ -210,7 +215,11 @@ impl TlsLoader {
     }
 
     /// The server's certificate with its key.
-    fn pair(&self, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    fn pair(
+        &self,
+        provider: &CryptoProvider,
+        judge_key: impl Fn(&File) -> Result<(), String>,
+    ) -> Result<CertifiedKey, TlsError> {
         let TlsOptions {
             chain: chain_path,
             key: key_path,
@@ -222,7 +231,7 @@ impl TlsLoader {
                 chain_path.display()
             ))
         })?;
-        let key = self.key().map_err(|why| self.bad_key(&why))?;
+        let key = self.key(judge_key).map_err(|why| self.bad_key(&why))?;
         CertifiedKey::from_der(chain, key, provider).map_err(|error| {
             TlsError(format!(
                 "Error validating the certificate: {} with {} : {error}",
@@ -232,8 +241,15 @@ impl TlsLoader {
         })
     }
 
-    fn key(&self) -> Result<PrivateKeyDer<'static>, String> {
-        let bytes = fs::read(&self.options.key).map_err(|error| error.to_string())?;
+    fn key(
+        &self,
+        judge: impl Fn(&File) -> Result<(), String>,
+    ) -> Result<PrivateKeyDer<'static>, String> {
+        let mut file = File::open(&self.options.key).map_err(|error| error.to_string())?;
+        judge(&file)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
         if self.options.key_is_der {
             return PrivateKeyDer::try_from(bytes).map_err(str::to_owned);
         }
