@@ -150,6 +150,20 @@ fn sockets_that_are_passed_on_stand_in_for_options() {
     );
 }
 
+/// A port that was to be for those with a certificate is not opened to everybody.
+#[test]
+fn options_that_say_more_than_where_to_listen_are_not_dropped() {
+    let folder = folder();
+    let (tcp, unix) = two_sockets(&folder);
+    let mut command = command_with_sockets(tcp.into(), unix.into());
+    let output = command.args(["-l", "mtls:127.0.0.1"]).output();
+    let output = output.expect("a shell");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains("-l mtls:127.0.0.1: a socket"), "{said}");
+    assert!(said.contains("-o ssl_verify_mode=2"), "{said}");
+}
+
 #[test]
 fn tls_is_spoken_over_tcp_sockets_that_are_passed_on() {
     let (secrets, folder) = (Secrets::new(), folder());

@@ -39,6 +39,47 @@ pub(crate) fn passed(settings: &Settings, passed: Vec<Passed>) -> Result<Vec<End
     Ok(endpoints.collect())
 }
 
+/// Judges entries of `-l` that sockets of a service manager stand in for. What they ask of clients would be lost with them,
+/// and a port that is thought to be closed would be open.
+pub(crate) fn judge_unused(settings: &Settings) -> Result<(), Refusal> {
+    for (number, list) in settings.listen.iter().enumerate() {
+        for text in entries_of(list) {
+            let has_prefix =
+                |prefixes: Prefixes<'_>| prefixes.tls.is_some() || prefixes.protocol.is_some();
+            if prefixes(text).map_or(true, has_prefix) {
+                let why = "a socket that a service manager passes has no prefix: leave this out, and say for all of \
+                           them -o ssl_verify_mode=2 instead of mtls:, and -B instead of proto[]:";
+                let refusal = Refusal::usage(why).at(format_args!("-l {text}"));
+                return Err(settings.places.put_nth(refusal, "listen", number));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The entries of one `-l`. A comma too many is no address, and no harm either.
+fn entries_of(list: &str) -> impl Iterator<Item = &str> {
+    let entries = list.split([',', ';']).map(str::trim);
+    entries.filter(|text| !text.is_empty())
+}
+
+/// Adds places to those that are there. `127.0.0.1,localhost` names one address twice, which is no harm if both say the same
+/// of it.
+fn add(all: &mut Vec<Endpoint>, more: Vec<Endpoint>) -> Result<(), Refusal> {
+    for endpoint in more {
+        match all.iter().find(|other| other.place == endpoint.place) {
+            None => all.push(endpoint),
+            Some(other) if (other.tls, other.protocol) == (endpoint.tls, endpoint.protocol) => {}
+            Some(_) => {
+                return Err(Refusal::usage(
+                    "an entry before has the same address, with another protocol or kind of TLS: leave one of them out",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Where to listen. Looks up names; those that are none are the system's refusal, as in memcached. Every bad entry is told.
 pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusals> {
     if let Some(path) = &settings.unix_socket {
@@ -60,20 +101,12 @@ pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, Refusals> 
     };
     let (mut endpoints, mut refusals) = (Vec::<Endpoint>::new(), Vec::new());
     for (number, list) in lists.iter().enumerate() {
-        // A comma too many is no address, and no harm either.
-        let entries = list.split([',', ';']).map(str::trim);
-        for text in entries.filter(|text| !text.is_empty()) {
-            match endpoints_of(text, port, settings) {
-                // `127.0.0.1,localhost` names one address twice. Free ports are another matter.
-                Ok(more) => more.into_iter().for_each(|endpoint| {
-                    if endpoints.iter().all(|other| other.place != endpoint.place) {
-                        endpoints.push(endpoint);
-                    }
-                }),
-                Err(refusal) => {
-                    let refusal = refusal.at(format_args!("-l {text}"));
-                    refusals.push(settings.places.put_nth(refusal, "listen", number));
-                }
+        for text in entries_of(list) {
+            let added =
+                endpoints_of(text, port, settings).and_then(|more| add(&mut endpoints, more));
+            if let Err(refusal) = added {
+                let refusal = refusal.at(format_args!("-l {text}"));
+                refusals.push(settings.places.put_nth(refusal, "listen", number));
             }
         }
     }
@@ -317,6 +350,46 @@ mod tests {
         let protocols: Vec<Protocol> = endpoints.iter().map(|place| place.protocol).collect();
         let expected = [Protocol::Binary, Protocol::Text, Protocol::Negotiated];
         assert_eq!(protocols, expected);
+    }
+
+    #[test]
+    fn one_address_is_not_listened_on_in_two_ways() {
+        for list in [
+            "proto[ascii]:127.0.0.1:5,127.0.0.1:5",
+            "127.0.0.1:5,proto[binary]:127.0.0.1:5",
+        ] {
+            let why = listening_on(&[list]).expect_err(list).0[0].to_string();
+            assert!(why.contains("the same address, with another"), "{why}");
+        }
+        let tls = |list: &str| {
+            let mut settings = Settings {
+                listen: vec![list.to_owned()],
+                ..Settings::default()
+            };
+            settings.tls.enabled = true;
+            settings.tls.ca = Some("ca.pem".into());
+            endpoints(&settings).map(|all| all.len())
+        };
+        assert!(tls("notls:127.0.0.1,mtls:127.0.0.1").is_err());
+        assert!(tls("btls:127.0.0.1,127.0.0.1").is_ok_and(|places| places == 1));
+        assert!(tls("notls:127.0.0.1,mtls:127.0.0.2").is_ok_and(|places| places == 2));
+    }
+
+    #[test]
+    fn what_an_unused_entry_asks_of_clients_is_not_lost() {
+        let judge = |list: &str| {
+            judge_unused(&Settings {
+                listen: vec![list.to_owned()],
+                ..Settings::default()
+            })
+        };
+        for list in ["192.0.2.1,tag[x]:*:5", "", "localhost"] {
+            assert!(judge(list).is_ok(), "{list}");
+        }
+        for list in ["mtls:192.0.2.1", "*,notls:127.0.0.1", "proto[ascii]:*"] {
+            let why = judge(list).expect_err(list).to_string();
+            assert!(why.contains("-o ssl_verify_mode=2"), "{why}");
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn load_users(settings: &Settings) -> Result<Option<Arc<Users>>, Refusal> {
 fn serve(mut settings: Settings) -> Result<(), Refusals> {
     logging::start(settings.verbosity);
     let passed = systemd::sockets()?;
-    systemd::adapt(&mut settings, &passed);
+    systemd::adapt(&mut settings, &passed)?;
     let signals = signals::take_over()?;
     limits::raise(&settings)?;
     let endpoints = match passed.is_empty() {

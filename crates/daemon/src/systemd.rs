@@ -8,6 +8,7 @@ use larder_runtime::Passed;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
+use crate::listen;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
@@ -68,15 +69,16 @@ pub(crate) fn sockets() -> Result<Vec<Passed>, Refusal> {
 }
 
 /// Adapts the settings to a service manager: it holds the process itself, so that there is no background to go to, and
-/// sockets that it has passed stand in for the options that say where to listen.
-pub(crate) fn adapt(settings: &mut Settings, passed: &[Passed]) {
+/// sockets that it has passed stand in for the options that say where to listen, unless more than that is said there.
+pub(crate) fn adapt(settings: &mut Settings, passed: &[Passed]) -> Result<(), Refusal> {
     if settings.background && is_waiting() {
         log::warn!("-d has no effect: a service manager waits for this process");
         settings.background = false;
     }
     if passed.is_empty() {
-        return;
+        return Ok(());
     }
+    listen::judge_unused(settings)?;
     let given =
         settings.port.is_some() || settings.unix_socket.is_some() || !settings.listen.is_empty();
     if given {
@@ -87,4 +89,5 @@ pub(crate) fn adapt(settings: &mut Settings, passed: &[Passed]) {
     settings.listen = tcp.iter().map(SocketAddr::to_string).collect();
     settings.port = tcp.first().map(|addr| addr.port().into());
     settings.unix_socket = unix.next().filter(|_| tcp.is_empty());
+    Ok(())
 }
