@@ -79,11 +79,17 @@ fn the_services_may_do_little() {
 fn an_instance_is_the_service_with_names_of_its_own() {
     let section = |text: &str| {
         let start = text.find("[Service]").expect("a section");
-        text[start..].to_owned()
+        let lines = text[start..].lines().filter(|line| !line.starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n")
     };
     let one = unit("larderd@.service");
+    // Neither the user nor the folder of its sockets is the other's: that one's end removes nothing of this one's.
+    for name in ["User", "RuntimeDirectory"] {
+        let own = format!("\n{name}=larderd-%i\n");
+        assert!(one.contains(&own), "{name}");
+    }
     let one = one.replace("larderd/%i.conf", "larderd/larderd.conf");
-    let one = one.replace("RuntimeDirectory=larderd/%i", "RuntimeDirectory=larderd");
+    let one = one.replace("=larderd-%i", "=larderd");
     assert_eq!(section(&one), section(&unit("larderd.service")));
 }
 
