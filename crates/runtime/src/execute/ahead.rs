@@ -69,8 +69,15 @@ fn count(
     may: impl Fn(&Frequent<'_>) -> bool,
     covers: impl Fn(&[u8]) -> bool,
 ) -> usize {
-    let allowed = |ahead: &&Ahead<'_>| may(&ahead.line) && covers(ahead.whole);
-    lines.iter().take_while(allowed).count()
+    // By hand: the compiler makes a call of `take_while`.
+    let mut allowed = 0;
+    for ahead in lines {
+        if !(may(&ahead.line) && covers(ahead.whole)) {
+            break;
+        }
+        allowed += 1;
+    }
+    allowed
 }
 
 /// A line that was recognised, its bytes, and where to look for its key.

@@ -115,12 +115,19 @@ impl Rights {
     }
 
     /// Whether it may name that key; `front` may be a line of text from its key on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn covers(&self, front: &[u8]) -> bool {
         match &self.prefixes[..] {
             [] => true,
             [one] => one.begins(front),
-            several => several.iter().any(|prefix| prefix.begins(front)),
+            several => {
+                for prefix in several {
+                    if prefix.begins(front) {
+                        return true;
+                    }
+                }
+                false
+            }
         }
     }
 
