@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use larder_store::{KeyHasher, RelTime, Shard, ShardConfig};
 
-use crate::clerk::Clerk;
+use crate::clerk::{ByHand, Clerk};
 use crate::client_limits::ClientLimits;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
 use crate::daemon::{Daemon, EmitRow, StatsGroup};
 use crate::event_loop::EventLoop;
 use crate::execute::{Pause, Session, Turn};
+use crate::gate::{Admitted, Gate, Pass};
 use crate::limits::STEP_BUDGET;
-use crate::shared::{Globals, Shared};
+use crate::shared::{ConnInfo, Globals, Shared};
 use crate::snapshot::Snapshot;
 use crate::tls::{TlsConfigs, TlsError};
 use crate::tunables::Tunables;
@@ -28,6 +29,9 @@ pub const UNIX_START: i64 = 1_700_000_000;
 
 /// The second, of those that exptimes are told in, at which it starts.
 pub const SECOND_START: u32 = 2;
+
+/// Everybody's password at a harness with a gate.
+pub const PASSWORD: &[u8] = b"right";
 
 /// What keys are hashed with: the same in every process.
 const SEED: u64 = 7;
@@ -40,6 +44,7 @@ pub struct Harness {
     hasher: KeyHasher,
     clock: Clock,
     clerk: Clerk,
+    by_hand: ByHand,
     now: RelTime,
     event_loop: EventLoop,
 }
@@ -65,8 +70,8 @@ impl Daemon for Silent {
     fn refresh_certs(&self) -> Result<(), TlsError> {
         Ok(())
     }
-    fn check_password(&self, _: &[u8], _: &[u8]) -> bool {
-        false
+    fn check_password(&self, _: &[u8], password: &[u8]) -> bool {
+        password == PASSWORD
     }
     fn set_verbosity(&self, _: u32) {}
 }
@@ -92,8 +97,21 @@ impl Harness {
         })
     }
 
+    /// The same with a gate for these users, all of one password, and for both protocols.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn guarded(shards: usize, memory_limit: u64, admitted: Admitted) -> io::Result<Self> {
+        let gate = Some(Arc::new(Gate::new(admitted, true)));
+        Self::start(Config {
+            gate,
+            ..config(shards, memory_limit)
+        })
+    }
+
     fn start(config: Config) -> io::Result<Self> {
         let (threads, memory_limit) = (config.threads, config.memory_limit);
+        let (clerk, by_hand) = Clerk::by_hand();
         let (shard_config, hasher) = (config.shard(), KeyHasher::with_seed(SEED));
         let shards = (0..threads).map(|_| Shard::new(shard_config, hasher.clone()));
         let globals = Globals::new(config.detail_enabled, config.tunables);
@@ -109,7 +127,8 @@ impl Harness {
             shared,
             hasher,
             clock: Clock::started_at(UNIX_START),
-            clerk: Clerk::absent(),
+            clerk,
+            by_hand,
             now: SECOND_START,
             event_loop: EventLoop::new()?,
         })
@@ -117,8 +136,12 @@ impl Harness {
 
     /// A new connection, of which the first byte tells the protocol.
     pub fn connect(&self) -> Client {
+        let pass = self.config.gate.as_ref().map(|gate| {
+            let info = ConnInfo::new(-1, None, "unix:".into(), "unix:".into(), self.now, 0);
+            Box::new(Pass::new(Arc::clone(gate), Arc::new(info), false))
+        });
         Client {
-            session: Session::new(Protocol::Negotiated, -1, None),
+            session: Session::new(Protocol::Negotiated, -1, pass),
             input: Vec::new(),
             closed: false,
         }
@@ -185,7 +208,11 @@ impl Harness {
         let (used, pause) = turn.run(&mut client.session, &client.input, &mut replies);
         client.input.drain(..used);
         let goes_on = match pause {
-            Pause::Input | Pause::LongInput | Pause::Memory | Pause::Answer => false,
+            Pause::Input | Pause::LongInput | Pause::Memory => false,
+            Pause::Answer => {
+                self.by_hand.answer(&Silent);
+                true
+            }
             Pause::Yield | Pause::Taken | Pause::Output | Pause::Watch => true,
             Pause::Close(_) => {
                 client.closed = true;
@@ -259,6 +286,7 @@ fn config(threads: usize, memory_limit: u64) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::UsersFile;
     use crate::limits::SIZES_PER_STEP;
 
     #[test]
@@ -282,6 +310,23 @@ mod tests {
         assert!(client.is_closed());
         harness.close(client);
         assert_eq!(harness.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_gate_that_lets_in_whoever_says_the_password() {
+        let file = UsersFile::read(b"ann:x\n@ann read\n", |_| Ok(())).expect("a file");
+        let harness = Harness::guarded(1, 64 << 20, file.admitted()).expect("a descriptor");
+        let mut client = harness.connect();
+        let replies = harness.feed(
+            &mut client,
+            b"get key\r\nset a 0 0 9\r\nann wrong\r\nset a 0 0 9\r\nann right\r\nget key\r\nset key 0 0 1\r\n1\r\n",
+        );
+        let expected = b"CLIENT_ERROR unauthenticated\r\nCLIENT_ERROR authentication failure\r\n\
+            STORED\r\nEND\r\nCLIENT_ERROR permission denied\r\n";
+        assert_eq!(
+            replies.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
     }
 
     #[test]

@@ -88,6 +88,13 @@ impl Clerk {
         Self(channel::unbounded().0)
     }
 
+    /// One without a thread, whose questions are answered by hand.
+    #[cfg(any(test, feature = "harness"))]
+    pub(crate) fn by_hand() -> (Self, ByHand) {
+        let (sender, all_asked) = channel::unbounded();
+        (Self(sender), ByHand(all_asked))
+    }
+
     /// Asks. `waker` is the worker's to be woken when the answer is there. Each connection asks one question at a time, so
     /// `-c` bounds how many wait.
     pub(crate) fn ask(&self, question: Question, waker: Arc<mio::Waker>) -> Asking {
@@ -104,6 +111,31 @@ impl Clerk {
         Asking {
             answer,
             _wanted: wanted,
+        }
+    }
+}
+
+/// The other end of a clerk without a thread.
+#[cfg(any(test, feature = "harness"))]
+pub(crate) struct ByHand(Receiver<Asked>);
+
+#[cfg(any(test, feature = "harness"))]
+impl ByHand {
+    /// Has the daemon answer what was asked, at once and whoever asked.
+    pub(crate) fn answer(&self, daemon: &dyn Daemon) {
+        for Asked {
+            question, answer, ..
+        } in self.0.try_iter()
+        {
+            let said = match question {
+                Question::RefreshCerts => Answer::Certs(daemon.refresh_certs()),
+                Question::Claim(claim) => {
+                    let right = daemon.check_password(&claim.user, &claim.password);
+                    Answer::Judged(right.then_some(claim.user))
+                }
+            };
+            // Whoever asked may be gone.
+            let _ = answer.send(said);
         }
     }
 }
