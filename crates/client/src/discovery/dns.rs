@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::proto::rr::rdata::SRV;
 
@@ -35,7 +36,8 @@ enum Kind {
 }
 
 impl Dns {
-    /// Every IPv4 address of `host` is a node that listens on `port`; every IPv6 address, if there is no other.
+    /// Every IPv4 address of `host` is a node that listens on `port`; every IPv6 address, if DNS says that there is no
+    /// other. That it fails to say so is a failure, and no other ring.
     #[must_use]
     pub fn addresses(host: impl Into<String>, port: u16) -> Self {
         Self::new(host.into(), Kind::Addresses { port })
@@ -77,13 +79,21 @@ impl Dns {
 pub(super) struct Name {
     settings: Dns,
     resolver: TokioResolver,
+    /// Asked when there is no IPv4 address.
+    resolver_v6: TokioResolver,
 }
 
 impl Name {
     pub(super) fn new(settings: Dns) -> Result<Self, DiscoveryError> {
-        let resolver = resolver(&settings.name_servers);
-        let resolver = resolver.map_err(|error| answered(&settings, &error))?;
-        Ok(Self { settings, resolver })
+        let asking = |strategy| {
+            let resolver = resolver(&settings.name_servers, strategy);
+            resolver.map_err(|error| answered(&settings, &error))
+        };
+        Ok(Self {
+            resolver: asking(LookupIpStrategy::Ipv4Only)?,
+            resolver_v6: asking(LookupIpStrategy::Ipv6Only)?,
+            settings,
+        })
     }
 
     pub(super) fn period(&self) -> Duration {
@@ -102,7 +112,11 @@ impl Name {
     }
 
     async fn addresses(&self, port: u16) -> Result<Vec<NodeSpec>, DiscoveryError> {
-        let found = self.resolver.lookup_ip(self.settings.name.as_str()).await;
+        let host = self.settings.name.as_str();
+        let found = match self.resolver.lookup_ip(host).await {
+            Err(error) if has_no_such(&error) => self.resolver_v6.lookup_ip(host).await,
+            found => found,
+        };
         let found = found.map_err(|error| answered(&self.settings, &error))?;
         let nodes = found.iter().map(|ip| {
             let host = ip.to_string();
@@ -169,7 +183,18 @@ impl fmt::Display for Dns {
     }
 }
 
-fn resolver(name_servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+/// Whether the name is there, and has no records of the kind that was asked for.
+fn has_no_such(error: &NetError) -> bool {
+    let NetError::Dns(DnsError::NoRecordsFound(nothing)) = error else {
+        return false;
+    };
+    nothing.response_code == ResponseCode::NoError
+}
+
+fn resolver(
+    name_servers: &[SocketAddr],
+    strategy: LookupIpStrategy,
+) -> Result<TokioResolver, NetError> {
     let mut builder = match name_servers {
         [] => TokioResolver::builder_tokio()?,
         _ => {
@@ -186,7 +211,7 @@ fn resolver(name_servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
     };
     let options = builder.options_mut();
     options.cache_size = 0;
-    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    options.ip_strategy = strategy;
     options.timeout = ANSWER_TIMEOUT / 2;
     builder.build()
 }

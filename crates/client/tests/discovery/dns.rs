@@ -1,7 +1,8 @@
 //! Names in DNS, asked of a real server: dnsmasq.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_client::{Discovery, DiscoveryError, Dns, NodeList};
@@ -143,4 +144,40 @@ async fn addresses_are_followed() {
     drop(server);
     let _server = NameServer::start(address, &["--host-record=pool.test,fe80::1"]);
     becomes(&mut lists, &["[fe80::1]:11311"]).await;
+}
+
+/// A server that fails to answer for IPv4 addresses, and has IPv6 ones: those are no reason to change the ring.
+#[tokio::test]
+async fn a_failure_is_not_taken_for_no_address() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("bound");
+    thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut query) {
+            let reply = answer(&query[..len]);
+            socket.send_to(&reply, from).expect("sent");
+        }
+    });
+    let dns = Dns::addresses("pool.test.", 11311).ask(address);
+    let error = Discovery::Dns(dns).follow().await.expect_err("no list");
+    assert!(error.to_string().contains("Server Failure"), "{error}");
+}
+
+/// SERVFAIL to a question for A records, and `fe80::1` to one for AAAA (RFC 1035, 4.1).
+fn answer(query: &[u8]) -> Vec<u8> {
+    let question = 12..12 + "\x04pool\x04test\0".len() + 4;
+    let is_aaaa = query[question.end - 3] == 28;
+    let flags = if is_aaaa { [0x81, 0x80] } else { [0x81, 0x82] };
+    let counts = [0, 1, 0, u8::from(is_aaaa), 0, 0, 0, 0];
+    let mut reply = [&query[..2], &flags, &counts, &query[question]].concat();
+    if is_aaaa {
+        reply.extend([0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 60, 0, 16]);
+        reply.extend(
+            "fe80::1"
+                .parse::<std::net::Ipv6Addr>()
+                .expect("an address")
+                .octets(),
+        );
+    }
+    reply
 }
