@@ -1,8 +1,8 @@
 //! The gutter: a small pool that stands in for nodes that are away, and the only one that ever does.
 //!
 //! What is stored there lives for a short while only. Keys written or deleted there are in the journal of the node that
-//! was away, and are deleted in the gutter, too, before that node serves them again: so no copy is left that a later
-//! outage could bring back.
+//! was away, and are deleted in the gutter, too, before that node serves them again, or when another list gives them to
+//! another node: so no copy is left that a later outage could bring back.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -59,6 +59,8 @@ impl Gutter {
             // This pool's CAS uniques mean nothing to the node; 0 matches nothing.
             Some(Ok(Answer::Item(item))) => Ok(Answer::Item(Item { cas: 0, ..item })),
             Some(Ok(answer)) => Ok(answer),
+            // It may have come about there.
+            Some(Err(error)) if error.maybe_applied() => Err(error),
             Some(Err(_)) | None => Err(away),
         }
     }
@@ -90,6 +92,17 @@ impl Gutter {
                 let left = i64::from(exptime) - unix.map_or(0, |unix| unix.as_secs().cast_signed());
                 if left < i64::from(cap) { exptime } else { cap }
             }
+        }
+    }
+
+    /// Keys of `absent` live elsewhere from now on, those for which `has_moved` says so. What was stored here in its
+    /// place must not stand in for their new nodes.
+    pub(crate) fn doubt_copies(&self, absent: &LiveNode, has_moved: impl Fn(&[u8]) -> bool) {
+        let Some(keys) = absent.journal.keys() else {
+            return self.nodes.iter().for_each(|node| node.journal.distrust());
+        };
+        for key in keys.iter().filter(|key| has_moved(key)) {
+            self.nodes[self.ring.node_for(key)].doubt(key);
         }
     }
 

@@ -69,6 +69,12 @@ impl Pool {
             };
             before.former.followed_by(last, specs, &nodes)
         });
+        if let (Some(gutter), Some(before)) = (gutter, before) {
+            for node in &before.nodes {
+                let is_owner = |key: &[u8]| Arc::ptr_eq(&nodes[ring.node_for(key)], node);
+                gutter.doubt_copies(node, |key| !is_owner(key));
+            }
+        }
         Ok(Self {
             specs: specs.into(),
             ring: ring.into(),
@@ -85,6 +91,12 @@ impl Pool {
         let matters = |node: &&Arc<LiveNode>| Arc::strong_count(node) > 1 || node.is_in_doubt();
         let retired = self.retired.iter().filter(matters);
         self.nodes.iter().chain(retired).collect()
+    }
+
+    /// The nodes of the list, and then those of the gutter.
+    pub(crate) fn with_gutter(&self) -> impl Iterator<Item = &Arc<LiveNode>> {
+        let gutter = self.gutter.iter().flat_map(|gutter| &gutter.nodes);
+        self.nodes.iter().chain(gutter)
     }
 
     pub(crate) fn node_for(&self, key: &[u8]) -> &Arc<LiveNode> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Client, odd};
 use crate::error::Error;
 use crate::join::join_all;
-use crate::live::NodeState;
+use crate::live::{LiveNode, NodeState};
 use crate::wire::{Admin, Answer};
 
 /// What one node said.
@@ -23,9 +23,10 @@ pub struct NodeStatus {
 }
 
 impl Client {
-    /// Empties every node.
+    /// Empties every node, and those of the gutter, which come last in the result.
     pub async fn flush(&self) -> Vec<NodeResult<()>> {
-        self.ask_nodes(Admin::Flush, |answer| match answer {
+        let pool = self.inner.pool.load_full();
+        ask_nodes(pool.with_gutter(), Admin::Flush, |answer| match answer {
             Answer::Done(_) => Some(()),
             _ => None,
         })
@@ -34,7 +35,8 @@ impl Client {
 
     /// The version that each node says.
     pub async fn versions(&self) -> Vec<NodeResult<String>> {
-        self.ask_nodes(Admin::Version, |answer| match answer {
+        let pool = self.inner.pool.load_full();
+        ask_nodes(pool.nodes.iter(), Admin::Version, |answer| match answer {
             Answer::Text(version) => Some(version),
             _ => None,
         })
@@ -45,11 +47,16 @@ impl Client {
     pub async fn stats(&self, group: &str) -> Vec<NodeResult<Vec<(String, String)>>> {
         // A group's name is a few words; anything else would begin another command.
         let group: String = group.chars().filter(|c| !c.is_control()).collect();
-        self.ask_nodes(Admin::Stats(group), |answer| match answer {
-            Answer::Rows(rows) => Some(rows),
-            Answer::Done(_) => Some(Vec::new()),
-            _ => None,
-        })
+        let pool = self.inner.pool.load_full();
+        ask_nodes(
+            pool.nodes.iter(),
+            Admin::Stats(group),
+            |answer| match answer {
+                Answer::Rows(rows) => Some(rows),
+                Answer::Done(_) => Some(Vec::new()),
+                _ => None,
+            },
+        )
         .await
     }
 
@@ -64,25 +71,24 @@ impl Client {
         });
         status.collect()
     }
+}
 
-    async fn ask_nodes<T>(
-        &self,
-        admin: Admin,
-        judge: impl Fn(Answer) -> Option<T>,
-    ) -> Vec<NodeResult<T>> {
-        let pool = self.inner.pool.load_full();
-        let asked = pool.nodes.iter().map(|node| {
-            let (node, admin) = (Arc::clone(node), &admin);
-            async move { (node.label.to_string(), node.ask_node(admin).await) }
+async fn ask_nodes<'a, T>(
+    nodes: impl Iterator<Item = &'a Arc<LiveNode>>,
+    admin: Admin,
+    judge: impl Fn(Answer) -> Option<T>,
+) -> Vec<NodeResult<T>> {
+    let asked = nodes.map(|node| {
+        let (node, admin) = (Arc::clone(node), &admin);
+        async move { (node.label.to_string(), node.ask_node(admin).await) }
+    });
+    let results = join_all(asked.collect()).await.into_iter();
+    let judged = results.map(|(node, answer)| {
+        let result = answer.and_then(|answer| {
+            let said = format!("{answer:?}");
+            judge(answer).ok_or_else(|| odd(&said))
         });
-        let results = join_all(asked.collect()).await.into_iter();
-        let judged = results.map(|(node, answer)| {
-            let result = answer.and_then(|answer| {
-                let said = format!("{answer:?}");
-                judge(answer).ok_or_else(|| odd(&said))
-            });
-            (node, result)
-        });
-        judged.collect()
-    }
+        (node, result)
+    });
+    judged.collect()
 }
