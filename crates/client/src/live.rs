@@ -167,7 +167,8 @@ impl LiveNode {
         if let (Some(observer), Some(verb)) = (&self.settings.observer, verb) {
             for result in &results {
                 let outcome = match result {
-                    Ok(Answer::Missing) => CallOutcome::Miss,
+                    Ok(Answer::Item(item)) if item.is_placeholder() => CallOutcome::Miss,
+                    Ok(Answer::Missing | Answer::NotStored | Answer::Exists) => CallOutcome::Miss,
                     Ok(_) => CallOutcome::Hit,
                     Err(_) => CallOutcome::Error,
                 };
@@ -198,18 +199,21 @@ impl LiveNode {
         commands: Vec<Command>,
     ) -> Vec<Result<Answer, Error>> {
         self.keep();
-        let is_down = !self.health().admits();
         let is_in_doubt: Vec<bool> = commands
             .iter()
-            .map(|command| !is_down && self.journal.holds(&command.key))
+            .map(|command| self.journal.holds(&command.key))
             .collect();
         let trusted = commands.into_iter().zip(&is_in_doubt);
         let trusted = trusted
             .filter(|(_, doubt)| !**doubt)
             .map(|(command, _)| command);
         let mut answers = self.ask_trusted(trusted.collect()).await.into_iter();
-        let in_doubt = || Error::InDoubt {
-            node: Arc::clone(&self.label),
+        // Of a node that is down that is what is said, of its keys in doubt as of the others.
+        let in_doubt = || match self.admitted() {
+            Err(down) => down.error,
+            Ok(()) => Error::InDoubt {
+                node: Arc::clone(&self.label),
+            },
         };
         is_in_doubt
             .into_iter()
@@ -329,7 +333,10 @@ impl LiveNode {
                 self.report(&conn, &fault);
                 Err(self.lost(&fault, kind))
             }
-            Ok(Err(_)) => Err(self.lost(&Fault::soft("the runtime was shut down"), kind)),
+            // Whether it was sent nobody knows any more.
+            Ok(Err(_)) => {
+                Err(self.lost(&Fault::soft("its runtime was shut down").sent(true), kind))
+            }
             Err(_) => {
                 let after = self.settings.call_timeout;
                 let fault = Fault::soft(format!("no answer within {} ms", after.as_millis()));

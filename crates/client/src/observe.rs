@@ -9,7 +9,7 @@ use crate::live::NodeState;
 pub enum CallOutcome {
     /// An item was found, or the command was done.
     Hit,
-    /// There was no item.
+    /// There was no item, or the condition of a store did not hold.
     Miss,
     /// It failed.
     Error,
