@@ -67,7 +67,7 @@ impl Fault {
         Self::hard(format!("not a memcached reply to what was asked: {broken}"))
     }
 
-    fn sent(self, was_sent: bool) -> Self {
+    pub(crate) fn sent(self, was_sent: bool) -> Self {
         Self { was_sent, ..self }
     }
 }

@@ -26,9 +26,18 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Notes {
     keys: HashMap<Bytes, Instant>,
+    /// When keys were first noted for which there was no room, and when last.
+    overflowed_since: Option<Instant>,
     overflowed_at: Option<Instant>,
     /// Copies in the gutter are being deleted, to be followed by forgetting.
     is_closing: bool,
+}
+
+impl Notes {
+    fn overflow(&mut self, now: Instant) {
+        self.overflowed_since.get_or_insert(now);
+        self.overflowed_at = Some(now);
+    }
 }
 
 /// A key and when it was last noted.
@@ -54,7 +63,7 @@ impl Journal {
                 if notes.keys.len() < self.keys_max || notes.keys.contains_key(&key) {
                     notes.keys.insert(key, now);
                 } else {
-                    notes.overflowed_at = Some(now);
+                    notes.overflow(now);
                 }
             }
         });
@@ -83,7 +92,7 @@ impl Journal {
     /// Puts every key in doubt, as when too many were noted.
     pub(crate) fn distrust(&self) {
         let now = Instant::now();
-        self.change(|notes| notes.overflowed_at = Some(now));
+        self.change(|notes| notes.overflow(now));
         self.changed.notify_one();
     }
 
@@ -91,7 +100,7 @@ impl Journal {
     pub(crate) fn shrink(&self) {
         self.change(|notes| {
             if let Some(latest) = notes.keys.values().max().copied() {
-                notes.overflowed_at = Some(latest.max(notes.overflowed_at.unwrap_or(latest)));
+                notes.overflow(latest.max(notes.overflowed_at.unwrap_or(latest)));
                 notes.keys = HashMap::new();
             }
         });
@@ -109,6 +118,19 @@ impl Journal {
 
     pub(crate) fn has_overflowed(&self) -> bool {
         !self.is_empty() && self.look(|notes| notes.overflowed_at.is_some())
+    }
+
+    /// All keys; `None` if they were too many.
+    pub(crate) fn keys(&self) -> Option<Vec<Bytes>> {
+        self.look(|notes| match notes.overflowed_at {
+            Some(_) => None,
+            None => Some(notes.keys.keys().cloned().collect()),
+        })
+    }
+
+    /// When keys were first noted for which there was no room.
+    pub(crate) fn overflowed_since(&self) -> Option<Instant> {
+        self.look(|notes| notes.overflowed_since)
     }
 
     /// Up to `max` keys that were noted at `until` or before.
@@ -153,6 +175,7 @@ impl Journal {
             notes.is_closing = false;
             notes.keys.retain(|_, at| *at > until);
             notes.overflowed_at = notes.overflowed_at.filter(|at| *at > until);
+            notes.overflowed_since = notes.overflowed_at;
         });
     }
 

@@ -2,19 +2,23 @@
 //!
 //! A node that answers again is not asked yet. First it is left alone for a while, so that what stood in the buffers of
 //! connections that we closed is carried out; then the keys in doubt are deleted on it, or all of it is flushed if they
-//! were too many to remember; and only then it serves.
+//! were too many to remember; and only then it serves. A key that it refuses to delete stays in doubt alone; one that
+//! refuses to be flushed (`-F`) serves again when it was restarted, and so is empty.
+//!
+//! The keeper is a task of the runtime of the call that first needed it. When that runtime ends, the next call begins
+//! another on its own.
 
 use std::future::pending;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::journal::Note;
-use super::{Ask, LiveNode};
+use super::{Ask, LiveNode, NodeState};
 use crate::conn::{Conn, Fault};
-use crate::error::Error;
 use crate::limits::COMMANDS_MAX;
 use crate::wire::{Admin, Answer, Command, Kind, Verb};
 
@@ -25,8 +29,25 @@ enum Work {
     Nothing,
 }
 
+/// The keeper's task; when it ends, with its runtime, the next call begins another.
+struct Keeper(Weak<LiveNode>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let Some(node) = self.0.upgrade() else { return };
+        node.is_kept.store(false, Ordering::Relaxed);
+        let gone = Fault::soft("its runtime was shut down while it was probed");
+        node.change_health(|health, now| {
+            if health.state() == NodeState::Probing {
+                health.probe_failed(&gone, now, 0.0);
+            }
+        });
+    }
+}
+
 /// Works until the node is dropped.
-async fn keep(node: Weak<LiveNode>, wake: Arc<Notify>) {
+async fn keep(keeper: Keeper, wake: Arc<Notify>) {
+    let Keeper(node) = &keeper;
     loop {
         let work = match node.upgrade() {
             Some(node) => node.next_work(),
@@ -53,10 +74,10 @@ async fn keep(node: Weak<LiveNode>, wake: Arc<Notify>) {
 }
 
 impl LiveNode {
-    /// Sets the keeper to work, once.
+    /// Sets the keeper to work, unless it is.
     pub(super) fn keep(self: &Arc<Self>) {
         if !self.is_kept.load(Ordering::Relaxed) && !self.is_kept.swap(true, Ordering::Relaxed) {
-            tokio::spawn(keep(Arc::downgrade(self), Arc::clone(&self.wake)));
+            tokio::spawn(keep(Keeper(Arc::downgrade(self)), Arc::clone(&self.wake)));
         }
     }
 
@@ -95,8 +116,7 @@ impl LiveNode {
         // meanwhile cannot keep it from serving.
         let until = Instant::now();
         if self.journal.has_overflowed() {
-            self.over(&conn, &Ask::Node(&Admin::Flush), Kind::Ok)
-                .await?;
+            self.empty(&conn).await?;
             self.journal.closes();
             if let Some(gutter) = &self.gutter {
                 gutter.flush().await;
@@ -109,21 +129,38 @@ impl LiveNode {
                 break;
             }
             let commands = deletes(&notes);
-            self.over(&conn, &Ask::Keys(&commands), Kind::Delete)
+            let answers = self
+                .over(&conn, &Ask::Keys(&commands), Kind::Delete)
                 .await?;
-            self.journal.closes();
-            if let Some(gutter) = &self.gutter {
-                gutter.delete(&commands).await;
-            }
-            self.journal.forget(&notes);
+            let done = answers.iter().map(|answer| refused(answer).is_none());
+            self.forget_done(notes, commands, done.collect()).await;
         }
         self.slots[0].fill(conn);
         self.change_health(|health, now| health.restored(now));
         Ok(())
     }
 
+    /// Empties the node; or sees that it was started, empty, after everything that is in doubt.
+    async fn empty(&self, conn: &Conn) -> Result<(), Fault> {
+        let answers = self.over(conn, &Ask::Node(&Admin::Flush), Kind::Ok).await?;
+        let Some(text) = answers.iter().find_map(refused) else {
+            return Ok(());
+        };
+        let stats = Admin::Stats(String::new());
+        let answers = self.over(conn, &Ask::Node(&stats), Kind::Stats).await?;
+        let since = self.journal.overflowed_since();
+        let doubted_for = since.map_or(Duration::ZERO, |since| since.elapsed());
+        match uptime(&answers) {
+            // Both are whole seconds, and the server's may be one behind.
+            Some(uptime) if uptime + Duration::from_secs(2) <= doubted_for => Ok(()),
+            _ => Err(Fault::hard(format!(
+                "more of its keys are in doubt than can be remembered, and it refuses to be flushed ({text}); restart it"
+            ))),
+        }
+    }
+
     /// One request over a connection that is not yet the node's.
-    async fn over(&self, conn: &Conn, ask: &Ask<'_>, kind: Kind) -> Result<(), Fault> {
+    async fn over(&self, conn: &Conn, ask: &Ask<'_>, kind: Kind) -> Result<Vec<Answer>, Fault> {
         let limit = self.settings.call_timeout;
         let (done, answers) = tokio::sync::oneshot::channel();
         let gone = || Fault::soft("the connection ended while the node was put in order");
@@ -136,18 +173,23 @@ impl LiveNode {
                 Err(fault)
             }
             Ok(Err(_)) => Err(gone()),
-            Ok(Ok(Err(fault))) => Err(fault),
-            Ok(Ok(Ok(answers))) => {
-                let refused = answers.into_iter().find_map(|answer| match answer {
-                    Answer::Refused(text) => Some(text),
-                    _ => None,
-                });
-                match refused {
-                    Some(text) => Err(Fault::hard(format!("it could not be put in order: {text}"))),
-                    None => Ok(()),
-                }
-            }
+            Ok(Ok(answers)) => answers,
         }
+    }
+
+    /// Forgets the keys that were deleted, when the gutter has no copy of them any more. Those of which the node refused
+    /// to delete what it has stay in doubt, and wait again.
+    async fn forget_done(&self, notes: Vec<Note>, commands: Vec<Command>, done: Vec<bool>) {
+        self.journal.closes();
+        if let Some(gutter) = &self.gutter {
+            gutter.delete(&commands).await;
+        }
+        let (deleted, failed): (Vec<_>, Vec<_>) =
+            notes.into_iter().zip(done).partition(|(_, done)| *done);
+        let deleted: Vec<Note> = deleted.into_iter().map(|(note, _)| note).collect();
+        self.journal.forget(&deleted);
+        self.journal
+            .note(failed.into_iter().map(|((key, _), _)| key));
     }
 
     /// Deletes the keys in doubt on a node that serves. As with one that was down, it must first have answered, since
@@ -164,32 +206,34 @@ impl LiveNode {
         if answered.is_err() {
             return;
         }
-        let notes = self.journal.noted(until, COMMANDS_MAX);
-        let commands = deletes(&notes);
-        let results = self.ask_trusted(commands.clone()).await;
-        self.journal.closes();
-        if let Some(gutter) = &self.gutter {
-            gutter.delete(&commands).await;
+        loop {
+            let notes = self.journal.noted(until, COMMANDS_MAX);
+            if notes.is_empty() {
+                return;
+            }
+            let commands = deletes(&notes);
+            let results = self.ask_trusted(commands.clone()).await;
+            let done = results.iter().map(Result::is_ok).collect();
+            self.forget_done(notes, commands, done).await;
         }
-        let (done, failed): (Vec<_>, Vec<_>) = notes
-            .into_iter()
-            .zip(results)
-            .partition(|(_, result)| result.is_ok());
-        let deleted: Vec<Note> = done.into_iter().map(|(note, _)| note).collect();
-        self.journal.forget(&deleted);
-        let refused = failed.iter().find_map(|(_, result)| match result {
-            Err(Error::Server { text, .. }) => Some(text),
-            _ => None,
-        });
-        if let Some(text) = refused {
-            self.failed(&Fault::hard(format!(
-                "it could not be put in order: {text}"
-            )));
-        }
-        // What failed waits again.
-        self.journal
-            .note(failed.into_iter().map(|((key, _), _)| key));
     }
+}
+
+/// Why the server did not do what it was asked, in its own words.
+fn refused(answer: &Answer) -> Option<&str> {
+    match answer {
+        Answer::Refused(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// How long the server has run, by its `stats`.
+fn uptime(answers: &[Answer]) -> Option<Duration> {
+    let Some(Answer::Rows(rows)) = answers.first() else {
+        return None;
+    };
+    let (_, seconds) = rows.iter().find(|(name, _)| name == "uptime")?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 fn deletes(notes: &[Note]) -> Vec<Command> {

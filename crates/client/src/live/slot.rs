@@ -93,8 +93,9 @@ impl LiveNode {
     ) -> Result<Arc<Conn>, watch::Receiver<Option<Outcome>>> {
         self.slots[slot].with(|place| match place {
             Place::Filled(conn) if !conn.is_closed() => Ok(Arc::clone(conn)),
-            Place::Connecting(outcome) => Err(outcome.clone()),
-            Place::Filled(_) | Place::Empty => {
+            // If the other end is gone, the connecting task ended with its runtime.
+            Place::Connecting(outcome) if outcome.has_changed().is_ok() => Err(outcome.clone()),
+            Place::Filled(_) | Place::Empty | Place::Connecting(_) => {
                 let (told, outcome) = watch::channel(None);
                 *place = Place::Connecting(outcome.clone());
                 tokio::spawn(Arc::clone(self).connect_slot(slot, told));

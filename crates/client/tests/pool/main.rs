@@ -10,6 +10,8 @@ mod following;
 #[cfg(feature = "fake")]
 mod overtaken;
 mod patterns;
+#[cfg(feature = "fake")]
+mod recovery;
 mod scripted;
 mod secured;
 mod server;

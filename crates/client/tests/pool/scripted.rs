@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ fn serve(script: impl Fn(usize, &str) -> Option<String> + Send + Sync + 'static)
 fn client(node: NodeSpec) -> Client {
     let builder = Client::builder().nodes([node]).timeout(PATIENCE);
     let builder = builder.connect_timeout(PATIENCE);
+    let builder = builder.settle(Duration::from_millis(1));
     // Once down it stays so for the test.
     let builder = builder.probe_waits(Duration::from_secs(3600), Duration::from_secs(3600));
     builder.build().expect("a client")
@@ -105,4 +107,35 @@ async fn a_write_on_a_connection_that_just_ended_is_the_only_one_to_fail() {
     );
     assert_eq!(client.get("other").await, Ok(None));
     assert_eq!(client.node_states()[0].state, NodeState::Up);
+}
+
+/// A node that refuses to delete one key serves the others.
+#[tokio::test]
+async fn a_key_that_cannot_be_deleted_is_in_doubt_alone() {
+    let deletes = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&deletes);
+    let node = serve(move |_, line| {
+        Some(match line.split(' ').next() {
+            Some("version") => "VERSION 1.6.45\r\n".to_owned(),
+            Some("md") => {
+                seen.fetch_add(1, Ordering::Relaxed);
+                "SERVER_ERROR not here\r\n".to_owned()
+            }
+            _ => format!("EN O{}\r\n", opaque(line)),
+        })
+    });
+    let client = client(node);
+    let fails = || async { Err::<(), _>("no database") };
+    let written = client.write_through("k", "v", Ttl::Never, fails).await;
+    written.expect_err("not written");
+    let tried = async {
+        while deletes.load(Ordering::Relaxed) < 3 {
+            assert_eq!(client.get("other").await, Ok(None));
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried)
+        .await
+        .expect("in time");
+    let error = client.get("k").await.expect_err("in doubt");
+    assert!(matches!(error, Error::InDoubt { .. }), "{error}");
 }
