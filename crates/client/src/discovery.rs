@@ -29,6 +29,7 @@ use etcd::Keys;
 use file::File;
 
 pub use dns::Dns;
+pub(crate) use elasticache::Way;
 pub use elasticache::{ElastiCache, Identity};
 #[cfg(feature = "etcd")]
 pub use etcd::Etcd;
@@ -105,11 +106,19 @@ impl Discovery {
     /// Without a first list there is nothing to begin with. Later failures are told by a warning, and the list that
     /// stands is kept.
     pub async fn follow(self) -> Result<watch::Receiver<NodeList>, DiscoveryError> {
+        self.follow_over(Way::default()).await
+    }
+
+    /// As [`Self::follow`]; `way` leads to sources that are nodes themselves.
+    pub(crate) async fn follow_over(
+        self,
+        way: Way,
+    ) -> Result<watch::Receiver<NodeList>, DiscoveryError> {
         let mut source = match self {
             Self::Static(nodes) => return Ok(watch::channel(judged(nodes, &"the given list")?).1),
             Self::File(path) => Source::File(File::open(path)?),
             Self::Dns(dns) => Source::Dns(Box::new(Name::new(dns)?)),
-            Self::ElastiCache(settings) => Source::ElastiCache(Cluster::new(settings)),
+            Self::ElastiCache(settings) => Source::ElastiCache(Cluster::new(settings, way)),
             #[cfg(feature = "etcd")]
             Self::Etcd(settings) => Source::Etcd(Box::new(Keys::new(settings)?)),
             Self::Channel(lists) => Source::Channel(lists),

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{Builder, Client, Inner};
 use crate::client::BuildError;
-use crate::discovery::{Discovery, NodeList};
+use crate::discovery::{Discovery, NodeList, Way};
 use crate::node::NodeSpec;
 use crate::pool::Pool;
 use crate::ring::RingError;
@@ -74,7 +74,11 @@ impl Builder {
     /// # Errors
     /// No first list can be had, or no ring be made of it.
     pub async fn follow(self, discovery: Discovery) -> Result<Client, BuildError> {
-        let mut lists = discovery.follow().await?;
+        let way = Way {
+            transport: Arc::clone(&self.settings.transport),
+            credentials: self.settings.credentials.clone(),
+        };
+        let mut lists = discovery.follow_over(way).await?;
         let nodes = lists.borrow_and_update().to_vec();
         self.nodes(nodes).build_with(Some(lists))
     }

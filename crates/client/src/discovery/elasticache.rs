@@ -5,21 +5,24 @@
 //! `AmazonElastiCache:cluster`. Google's Memorystore has the same.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_protocol::client::{self, Expect, Reply, Step, request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::DiscoveryError;
+use crate::conn::transport::{Sockets, Transport};
+use crate::conn::{Credentials, greet};
 use crate::limits::{ANSWER_TIMEOUT, CLUSTER_LEN_MAX, PERIOD_DEFAULT, PORT_DEFAULT};
 use crate::node::{Address, NodeSpec};
 
 /// The key in which old engines keep the description.
 const OLD_KEY: &[u8] = b"AmazonElastiCache:cluster";
 
-/// A cluster's configuration endpoint, or any node of it.
+/// A cluster's configuration endpoint, or any node of it. A client that follows it ([`crate::Builder::follow`]) asks it
+/// as it asks the nodes: by TLS, and with the user and the password, if it was told so.
 #[derive(Clone, Debug)]
 pub struct ElastiCache {
     endpoint: Address,
@@ -66,17 +69,36 @@ impl ElastiCache {
     }
 }
 
+/// How a cluster's nodes are reached, for its description as for its items.
+pub(crate) struct Way {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self {
+            transport: Arc::new(Sockets),
+            credentials: None,
+        }
+    }
+}
+
 /// A cluster that is being followed.
 pub(super) struct Cluster {
     settings: ElastiCache,
+    way: Way,
     /// The last description: its version and nodes.
     known: Option<(u64, Vec<NodeSpec>)>,
 }
 
 impl Cluster {
-    pub(super) fn new(settings: ElastiCache) -> Self {
-        let known = None;
-        Self { settings, known }
+    pub(super) fn new(settings: ElastiCache, way: Way) -> Self {
+        Self {
+            settings,
+            way,
+            known: None,
+        }
     }
 
     pub(super) fn period(&self) -> Duration {
@@ -109,18 +131,13 @@ impl Cluster {
     /// The description that this node gives.
     async fn ask(&self, address: &Address) -> Result<Vec<u8>, DiscoveryError> {
         let asked = async {
-            match address {
-                Address::Tcp { host, port } => {
-                    let stream = TcpStream::connect((host.as_str(), *port)).await;
-                    self.converse(stream.map_err(|error| self.io(address, error))?, address)
-                        .await
-                }
-                Address::Unix(path) => {
-                    let stream = UnixStream::connect(path).await;
-                    self.converse(stream.map_err(|error| self.io(address, error))?, address)
-                        .await
-                }
+            let connected = self.way.transport.connect(address).await;
+            let mut stream = connected.map_err(|error| self.io(address, error))?;
+            if let Some(credentials) = &self.way.credentials {
+                let greeted = greet(&mut stream, Some(credentials), true).await;
+                greeted.map_err(|fault| self.answered(format!("{address}: {}", fault.reason)))?;
             }
+            self.converse(stream, address).await
         };
         let late = || self.io(address, std::io::ErrorKind::TimedOut.into());
         timeout(ANSWER_TIMEOUT, asked).await.map_err(|_| late())?
@@ -252,7 +269,8 @@ mod tests {
 
     fn cluster(identity: Identity) -> Cluster {
         let endpoint = "c.cfg:11211".parse().expect("an address");
-        Cluster::new(ElastiCache::new(endpoint).identified_by(identity))
+        let settings = ElastiCache::new(endpoint).identified_by(identity);
+        Cluster::new(settings, Way::default())
     }
 
     fn described(identity: Identity, block: &str) -> Result<(u64, Vec<String>), String> {

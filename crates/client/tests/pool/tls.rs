@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use larder_client::{Builder, Client, Error, Tls, TlsError, Ttl};
+use larder_client::{Builder, Client, Discovery, ElastiCache, Error, Tls, TlsError, Ttl};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -142,6 +142,31 @@ async fn by_a_url() {
     assert!(error.to_string().contains("certificate"), "{error}");
     let error = Client::connect(&url("no.pem")).expect_err("no file");
     assert!(error.to_string().contains("no.pem"), "{error}");
+}
+
+/// Any node of a cluster knows them all, and is asked as it is asked for items. Both servers keep the description as old
+/// engines do, in an item.
+#[tokio::test]
+async fn a_cluster_is_found_by_tls() {
+    for kind in BOTH {
+        let files = Files::new();
+        let users = secret(files.folder.path(), "users", "ada:love:lace\n");
+        let server = files.start(kind, "", &["-Y", users.to_str().expect("a path")]);
+        let builder = || {
+            let tls = Tls::signed_by(files.path("ca.pem")).expect("a certificate");
+            builder(&server, tls).credentials("ada", "love:lace")
+        };
+        let block = format!("1\n127.0.0.1||{}\n", server.port);
+        let client = builder().build().expect("a client");
+        let described = client.set("AmazonElastiCache:cluster", block, Ttl::Never);
+        described.await.expect("set");
+        let endpoint = ElastiCache::new(server.node().address().clone());
+        let followed = builder().follow(Discovery::ElastiCache(endpoint)).await;
+        let followed = followed.expect("a list");
+        assert_eq!(followed.nodes(), [server.node()]);
+        let found = followed.get("AmazonElastiCache:cluster").await;
+        assert!(found.expect("an answer").is_some());
+    }
 }
 
 #[test]
