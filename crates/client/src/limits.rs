@@ -76,6 +76,12 @@ pub const RETIRED_JOURNALS_MAX: usize = 64;
 /// Lists before the present one by which it is known who may hold an old copy of a key that is written.
 pub const FORMER_LISTS_MAX: usize = 64;
 
+/// Longest time that any wait of a client can be set to: a day. What is longer is brought down to it.
+pub const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Shortest wait between two things done in the background.
+pub const WAIT_MIN: Duration = Duration::from_millis(1);
+
 /// Most commands of one request; more are several requests, side by side.
 pub const COMMANDS_MAX: usize = 1000;
 

@@ -13,6 +13,7 @@ use crate::conn::Credentials;
 use crate::conn::transport::{Sockets, Transport};
 use crate::discovery::{DiscoveryError, NodeList};
 use crate::gutter::Gutter;
+use crate::limits::{WAIT_MAX, WAIT_MIN};
 use crate::node::{NodeError, NodeSpec};
 use crate::observe::Observer;
 use crate::patterns::Flights;
@@ -57,7 +58,7 @@ pub struct Builder {
     nodes: Vec<NodeSpec>,
     routing: Option<Routing>,
     gutter: Option<(Vec<NodeSpec>, Duration)>,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 impl Default for Builder {
@@ -124,14 +125,14 @@ impl Builder {
     /// asked since it failed costs no waiting at all.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.settings.call_timeout = limit;
+        self.settings.call_timeout = limit.min(WAIT_MAX);
         self
     }
 
     /// The longest that connecting takes; 200 ms if it is not said.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect_timeout = limit;
+        self.settings.connect_timeout = limit.min(WAIT_MAX);
         self
     }
 
@@ -201,7 +202,7 @@ impl Builder {
     /// answers again.
     #[must_use]
     pub fn settle(mut self, wait: Duration) -> Self {
-        self.settings.settle = wait.max(Duration::from_millis(1));
+        self.settings.settle = wait.clamp(WAIT_MIN, WAIT_MAX);
         self
     }
 
@@ -212,11 +213,13 @@ impl Builder {
         self
     }
 
-    /// The shortest and the longest wait between probes of a node that is down; 1 s and 30 s if it is not said.
+    /// The shortest and the longest wait between probes of a node that is down; 1 s and 30 s if it is not said,
+    /// and a millisecond at least.
     #[must_use]
     pub fn probe_waits(mut self, first: Duration, longest: Duration) -> Self {
+        let first = first.clamp(WAIT_MIN, WAIT_MAX);
         self.settings.patience.wait_first = first;
-        self.settings.patience.wait_max = longest.max(first);
+        self.settings.patience.wait_max = longest.clamp(first, WAIT_MAX);
         self
     }
 

@@ -4,6 +4,11 @@
 //! wins an empty item that keeps the place (`mg … N`), and only who still holds that place fills it, so that a value loaded
 //! before a delete never comes after it. On older servers a lock key, added beside, says that somebody loads.
 //!
+//! To clients that do not know of it, the place is an empty value with client flags 0, for as long as the load takes: those
+//! of other languages, and this one with [`crate::Builder::classic`], read it as such. In a pool that they share, load
+//! keys that only this client reads, or use it with `classic` throughout. And an empty value with flags 0 that somebody
+//! stored is loaded anew once it is to be renewed, instead of being given out meanwhile.
+//!
 //! A value that may be stale is stored for longer than it is good; who reads it in that time gets it at once, except the
 //! one who wins to renew it (`mg … R`).
 
@@ -21,7 +26,7 @@ use super::flight::{Landed, Pilot, Seat};
 use super::ticket::{Begun, Claim, Ticket};
 use crate::client::{Client, command};
 use crate::error::Error;
-use crate::ttl::Ttl;
+use crate::ttl::{Ttl, seconds_up};
 use crate::value::IntoBytes;
 use crate::wire::{Answer, Fetching, Item, Verb};
 
@@ -33,6 +38,9 @@ const WAIT_FIRST: Duration = Duration::from_millis(5);
 const WAIT_GROWTH: f64 = 1.5;
 /// The longest.
 const WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// The longest that a load is waited for.
+const PATIENCE_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// How [`Client::fetch`] treats a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,28 +90,38 @@ impl Fetch {
         self
     }
 
-    /// How long a load may take before somebody else tries; 10 s if it is not said. Whole seconds, and at least one.
+    /// How long a load may take before somebody else tries; 10 s if it is not said. Whole seconds, at least
+    /// one, and an hour at most.
     #[must_use]
     pub const fn patience(mut self, wait: Duration) -> Self {
-        self.patience = wait;
+        self.patience = if wait.as_secs() < PATIENCE_MAX.as_secs() {
+            wait
+        } else {
+            PATIENCE_MAX
+        };
         self
     }
 
     fn patience_s(&self) -> i32 {
-        i32::try_from(self.patience.as_secs().clamp(1, 60 * 60)).unwrap_or(1)
+        i32::try_from(self.patience.as_secs().max(1)).unwrap_or(1)
     }
 
     /// The seconds left from which on a value is to be renewed.
     fn renew_below_s(&self) -> Option<i32> {
-        let lead = self.stale_for + self.refresh_before;
-        i32::try_from(lead.as_secs()).ok().filter(|lead| *lead > 0)
+        let lead = self.stale_for.saturating_add(self.refresh_before);
+        i32::try_from(seconds_up(lead))
+            .ok()
+            .filter(|lead| *lead > 0)
     }
 
     /// How long the server keeps "there is nothing": where it is to be renewed, for the time of that as well.
     pub(super) fn nothing_kept(&self, claim: &Claim) -> Option<Ttl> {
         let wait = self.nothing_for?;
         Some(Ttl::After(match claim {
-            Claim::Place(_) => wait + self.stale_for + self.refresh_before,
+            Claim::Place(_) => {
+                let lead = self.stale_for.saturating_add(self.refresh_before);
+                wait.saturating_add(lead)
+            }
             _ => wait,
         }))
     }
@@ -111,8 +129,10 @@ impl Fetch {
     /// How long the server keeps a value.
     pub(super) fn kept(&self, claim: &Claim) -> Ttl {
         match (self.ttl, claim) {
-            (Ttl::After(wait), Claim::Place(_)) => Ttl::After(wait + self.stale_for),
-            (Ttl::At(time), Claim::Place(_)) => Ttl::At(time + self.stale_for),
+            (Ttl::After(wait), Claim::Place(_)) => Ttl::After(wait.saturating_add(self.stale_for)),
+            (Ttl::At(time), Claim::Place(_)) => {
+                Ttl::At(time.checked_add(self.stale_for).unwrap_or(time))
+            }
             (ttl, _) => ttl,
         }
     }
@@ -162,7 +182,9 @@ enum Look {
 impl Client {
     /// The value of a key: the cache's, or else the loader's, which is stored for the next.
     ///
-    /// While one caller loads, all others of this process and of the pool wait for his value. When the cache cannot be
+    /// While one caller loads, all others of this process and of the pool wait for his value. On servers with meta commands
+    /// an empty item keeps the place meanwhile, which clients of other languages and those with [`crate::Builder::classic`]
+    /// read as an empty value. When the cache cannot be
     /// asked, the loader is called, nothing is stored, and [`crate::Observer::fetch_without_cache`] hears of it.
     ///
     /// # Errors
@@ -406,11 +428,11 @@ fn judge(item: Item, how: &Fetch, is_late: bool) -> Look {
         };
     }
     let found = (!item.is_nothing()).then(|| item.value.clone());
-    let stale_s = i64::try_from(how.stale_for.as_secs()).unwrap_or(i64::MAX);
+    let lead_s = i64::from(how.renew_below_s().unwrap_or(0));
     let left_s = i64::from(item.ttl_s.unwrap_or(-1));
     // Whoever won to renew it is gone: he had all the time that a load may take.
     let is_orphan =
-        item.is_won_already && left_s >= 0 && left_s < stale_s - i64::from(how.patience_s());
+        item.is_won_already && left_s >= 0 && left_s < lead_s - i64::from(how.patience_s());
     match item.won || is_orphan {
         true => Look::Load(claim, found),
         false => Look::Found(found),
@@ -484,5 +506,10 @@ mod tests {
         assert_eq!(how.nothing_kept(&Claim::Place(1)), Some(Ttl::secs(65)));
         assert_eq!(how.nothing_kept(&Claim::Empty), Some(Ttl::secs(5)));
         assert_eq!(Fetch::ttl(Ttl::secs(100)).renew_below_s(), None);
+        let how = Fetch::ttl(Ttl::After(Duration::MAX)).stale_for(Duration::MAX);
+        assert_eq!(how.kept(&Claim::Place(1)), Ttl::After(Duration::MAX));
+        // Servers count in whole seconds, and less than one is one.
+        let how = Fetch::ttl(Ttl::secs(100)).stale_for(Duration::from_millis(1));
+        assert_eq!(how.renew_below_s(), Some(1));
     }
 }
