@@ -65,7 +65,8 @@ pub enum Error {
         /// The node's name.
         node: Arc<str>,
     },
-    /// As many requests wait for this node as may. Nothing was sent.
+    /// As many requests wait for this node as may. Nothing was sent. The key of a delete is remembered all the same, and
+    /// deleted before its node serves it again; of another write the old value stays.
     #[error("{node} has {in_flight} requests to answer already")]
     Busy {
         /// The node's name.

@@ -110,6 +110,8 @@ pub use dump::Dump;
 pub use error::Error;
 #[cfg(feature = "fake")]
 pub use fake::{Fake, FakeFault};
+/// What is wrong with a key.
+pub use larder_protocol::client::KeyFault;
 pub use live::NodeState;
 pub use many::Many;
 pub use node::{Address, NodeError, NodeSpec};

@@ -6,6 +6,7 @@ use crate::live::NodeState;
 
 /// How one command on one node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallOutcome {
     /// An item was found, or the command was done.
     Hit,

@@ -32,6 +32,7 @@ pub enum StoreIf {
 
 /// How a conditional store ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stored {
     /// It is stored.
     Stored,

@@ -13,6 +13,7 @@ pub type NodeResult<T> = (String, Result<T, Error>);
 
 /// How a node stands with this client.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeStatus {
     /// The node's name, else its address.
     pub node: String,

@@ -41,6 +41,7 @@ const JITTER: f64 = 0.25;
 
 /// How a node stands with this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NodeState {
     /// It answers.
     Up,

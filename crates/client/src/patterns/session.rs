@@ -19,7 +19,7 @@ pub struct SessionStore {
 }
 
 /// A session as it was loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Session {
     /// What the user's cookie holds: 128 random bits in hexadecimal.
     pub id: String,
@@ -32,6 +32,15 @@ pub struct Session {
 const ID_BYTES: usize = 16;
 /// How often a session is loaded anew because another request changed it.
 const TRIES: usize = 16;
+
+impl std::fmt::Debug for Session {
+    /// Without the id, which is all that it takes to be the user: it has no place in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("data_len", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl SessionStore {
     /// Sessions under keys that begin with `prefix`. One that is not used for `ttl` ends.

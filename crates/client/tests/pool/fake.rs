@@ -88,7 +88,9 @@ impl Observer for Metrics {
     fn call(&self, node: &str, verb: &'static str, outcome: CallOutcome, _elapsed: Duration) {
         let mut calls = self.calls.lock().expect("calls");
         let counts = calls.entry((node.to_owned(), verb)).or_default();
-        counts[outcome as usize] += 1;
+        let outcomes = [CallOutcome::Hit, CallOutcome::Miss, CallOutcome::Error];
+        let index = outcomes.iter().position(|known| *known == outcome);
+        counts[index.expect("a known outcome")] += 1;
     }
 
     fn node_state(&self, node: &str, state: NodeState) {

@@ -190,3 +190,44 @@ async fn a_fetch_that_has_to_load_is_a_miss() {
     assert_eq!(calls["set"], [1, 1]);
     assert_eq!(client.node_states()[0].state, NodeState::Up);
 }
+
+/// The longest and the shortest of everything.
+#[tokio::test]
+async fn no_wait_is_too_long_or_too_short() {
+    let fake = Fake::new([spec("a")]);
+    for wait in [Duration::MAX, Duration::ZERO] {
+        let builder = fake
+            .builder()
+            .timeout(Duration::MAX)
+            .connect_timeout(Duration::MAX);
+        let client = builder.settle(wait).probe_waits(wait, wait).build();
+        let client = client.expect("a client");
+        let how = Fetch::ttl(Ttl::After(Duration::MAX))
+            .stale_for(wait)
+            .patience(wait);
+        let how = how.refresh_before(wait).nothing_for(wait);
+        let found = client.fetch("k", &how, || async { Ok::<_, Error>("v") });
+        assert_eq!(found.await.expect("loaded"), "v");
+        fake.hurt("a:11211", FakeFault::Refuses);
+        client.get("k").await.expect_err("gone");
+        fake.restart("a:11211");
+    }
+}
+
+/// Over several connections each key goes by its own, and answers come in the order of the keys.
+#[tokio::test]
+async fn several_connections_to_a_node() {
+    for kind in BOTH {
+        let server = Server::start(kind, &[]);
+        let client = client(Client::builder().nodes([server.node()]).conns_per_node(4));
+        let keys: Vec<String> = (0..3000).map(|n| format!("key:{n}")).collect();
+        let items = keys.iter().map(|key| (key, key));
+        client.set_many(items, Ttl::Never).await.all().expect("set");
+        for (key, found) in client.get_many(&keys).await.all().expect("got") {
+            assert_eq!(found.expect("stored").data, key);
+        }
+        for round in 0..20_u64 {
+            assert_eq!(client.incr_or("n", 1, 1, Ttl::Never).await, Ok(round + 1));
+        }
+    }
+}
