@@ -73,7 +73,8 @@ impl Fetch {
         self
     }
 
-    /// So long before its time is over, one caller loads a new value, while the others get the old one. Needs servers
+    /// So long before its time is over, one caller loads a new value, while the others get the old one; if his load fails,
+    /// nobody else tries before that time. Needs servers
     /// with meta commands, and is left out on others.
     #[must_use]
     pub const fn refresh_before(mut self, lead: Duration) -> Self {
@@ -428,11 +429,11 @@ fn judge(item: Item, how: &Fetch, is_late: bool) -> Look {
         };
     }
     let found = (!item.is_nothing()).then(|| item.value.clone());
-    let lead_s = i64::from(how.renew_below_s().unwrap_or(0));
+    let stale_s = i64::try_from(seconds_up(how.stale_for)).unwrap_or(i64::MAX);
     let left_s = i64::from(item.ttl_s.unwrap_or(-1));
     // Whoever won to renew it is gone: he had all the time that a load may take.
     let is_orphan =
-        item.is_won_already && left_s >= 0 && left_s < lead_s - i64::from(how.patience_s());
+        item.is_won_already && left_s >= 0 && left_s < stale_s - i64::from(how.patience_s());
     match item.won || is_orphan {
         true => Look::Load(claim, found),
         false => Look::Found(found),
