@@ -47,6 +47,8 @@ pub(crate) struct LiveNode {
     is_retired: AtomicBool,
     /// More keys were written elsewhere than can be remembered.
     has_lost_count: AtomicBool,
+    /// The run of the server in which it refused to be flushed.
+    refused_in: Mutex<Option<keeper::Run>>,
     wake: Arc<Notify>,
 }
 
@@ -84,6 +86,7 @@ impl LiveNode {
             is_kept: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
             has_lost_count: AtomicBool::new(false),
+            refused_in: Mutex::default(),
             wake,
             settings,
             gutter,

@@ -10,8 +10,7 @@
 
 use std::future::pending;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, Weak};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -140,7 +139,7 @@ impl LiveNode {
         Ok(())
     }
 
-    /// Empties the node; or sees that it was started, empty, after everything that is in doubt.
+    /// Empties the node; or sees that it was started anew, empty: since keys came to be in doubt, or since it first refused.
     async fn empty(&self, conn: &Conn) -> Result<(), Fault> {
         let answers = self.over(conn, &Ask::Node(&Admin::Flush), Kind::Ok).await?;
         let Some(text) = answers.iter().find_map(refused) else {
@@ -148,15 +147,24 @@ impl LiveNode {
         };
         let stats = Admin::Stats(String::new());
         let answers = self.over(conn, &Ask::Node(&stats), Kind::Stats).await?;
+        let run = Run::of(&answers);
         let since = self.journal.overflowed_since();
-        let doubted_for = since.map_or(Duration::ZERO, |since| since.elapsed());
-        match uptime(&answers) {
-            // Both are whole seconds, and the server's may be one behind.
-            Some(uptime) if uptime + Duration::from_secs(2) <= doubted_for => Ok(()),
-            _ => Err(Fault::hard(format!(
-                "more of its keys are in doubt than can be remembered, and it refuses to be flushed ({text}); restart it"
-            ))),
+        let doubted_s = since.map_or(0, |since| since.elapsed().as_secs());
+        let mut seen = self
+            .refused_in
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = &run
+            && (run.is_younger_than(doubted_s)
+                || seen.as_ref().is_some_and(|seen| run.is_after(seen)))
+        {
+            *seen = None;
+            return Ok(());
         }
+        *seen = run;
+        Err(Fault::hard(format!(
+            "more of its keys are in doubt than can be remembered, and it refuses to be flushed ({text}); restart it"
+        )))
     }
 
     /// One request over a connection that is not yet the node's.
@@ -227,13 +235,37 @@ fn refused(answer: &Answer) -> Option<&str> {
     }
 }
 
-/// How long the server has run, by its `stats`.
-fn uptime(answers: &[Answer]) -> Option<Duration> {
-    let Some(Answer::Rows(rows)) = answers.first() else {
-        return None;
-    };
-    let (_, seconds) = rows.iter().find(|(name, _)| name == "uptime")?;
-    seconds.parse().ok().map(Duration::from_secs)
+/// One run of a server, by its `stats`: from its start to its end.
+#[derive(Debug)]
+pub(super) struct Run {
+    pid: String,
+    uptime_s: u64,
+}
+
+impl Run {
+    fn of(answers: &[Answer]) -> Option<Self> {
+        let Some(Answer::Rows(rows)) = answers.first() else {
+            return None;
+        };
+        let row = |of: &str| {
+            let found = rows.iter().find(|(name, _)| name == of);
+            found.map(|(_, value)| value.clone())
+        };
+        Some(Self {
+            pid: row("pid")?,
+            uptime_s: row("uptime")?.parse().ok()?,
+        })
+    }
+
+    /// Whether the server was started in the last so many seconds. Its uptime may be one behind.
+    const fn is_younger_than(&self, seconds: u64) -> bool {
+        self.uptime_s.saturating_add(2) <= seconds
+    }
+
+    /// Whether the server was started anew since `seen`. In containers it has the same pid each time.
+    fn is_after(&self, seen: &Self) -> bool {
+        self.pid != seen.pid || self.uptime_s < seen.uptime_s
+    }
 }
 
 fn deletes(notes: &[Note]) -> Vec<Command> {
