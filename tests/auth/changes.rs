@@ -34,6 +34,24 @@ fn it_is_read_anew_when_it_changes_and_who_is_gone_is_out() {
     assert_eq!(ann.stat_of("larder", "users"), 2);
 }
 
+#[test]
+fn who_is_out_has_as_much_time_to_come_in_as_anybody() {
+    for rights in ["", "@bob read\n", "@default get\n"] {
+        let users = format!("{USERS}{rights}");
+        let guarded = Guarded::start(&users, &["-t", "2", "-o", "entry_timeout=1s"]);
+        let mut ann = guarded.connect_as("ann", "one");
+        let mut out = match rights.starts_with("@default") {
+            true => guarded.connect(),
+            false => guarded.connect_as("bob", "two"),
+        };
+        assert_eq!(out.ask("get key"), "END");
+        guarded.replace("ann:one\n");
+        assert_eq!(out.until_closed(), b"", "{rights}");
+        assert_eq!(ann.ask("mn"), "MN");
+        assert_eq!(ann.stat_of("larder", "entries_given_up"), 1);
+    }
+}
+
 /// Half a line was read when the door closed: the line that is read when it opens again begins at its own begin.
 #[test]
 fn who_is_out_in_the_middle_of_a_line_begins_anew() {

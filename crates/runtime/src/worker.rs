@@ -208,6 +208,7 @@ impl<'a> Worker<'a> {
         self.face.buffers.set(count);
         self.face.buffer_bytes.set(bytes);
         self.close_overdue();
+        self.see_ousted();
         self.give_up_entering();
         self.dismiss_watchers();
         if self.replies.capacity() > REPLIES_KEPT {

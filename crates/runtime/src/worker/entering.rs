@@ -14,6 +14,8 @@ use crate::limits::HANDSHAKES_PER_TURN;
 pub(super) struct Entering {
     /// Connections that are coming in, oldest first, and since when.
     under_way: VecDeque<(usize, RelTime)>,
+    /// How often users had been replaced when it was last seen who is out by that.
+    generation: u64,
     /// How many TLS handshakes may still be gone on with in this turn.
     handshakes_left: usize,
 }
@@ -33,6 +35,29 @@ impl Entering {
 }
 
 impl Worker<'_> {
+    /// Those who are out since the users were replaced have to come in again, with as much time and room as anybody.
+    pub(super) fn see_ousted(&mut self) {
+        let Some(gate) = &self.setup.config.gate else {
+            return;
+        };
+        let generation = gate.generation();
+        if self.entering.generation == generation {
+            return;
+        }
+        self.entering.generation = generation;
+        let mut ousted = Vec::new();
+        for (number, conn) in self.conns.iter_mut().filter(|(_, conn)| !conn.entering) {
+            conn.see_entry();
+            if conn.entering {
+                ousted.push(number);
+            }
+        }
+        for number in ousted {
+            self.face.entering.add(1);
+            self.note_entering(number);
+        }
+    }
+
     /// Closes those who have not come in in time.
     pub(super) fn give_up_entering(&mut self) {
         let timeout = self.setup.config.entry_timeout_s;
