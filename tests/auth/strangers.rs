@@ -97,6 +97,23 @@ fn a_flood_of_strangers_leaves_others_working() {
     });
 }
 
+#[test]
+fn who_has_come_in_before_does_not_wait_for_those_who_guess() {
+    let guarded = Guarded::start(USERS, &["-t", "1"]);
+    let mut known = guarded.connect_as("foo", "bar");
+    for _ in 0..6 {
+        assert_eq!(say(&mut guarded.connect(), "foo", "baz"), FAILURE);
+    }
+    let mut guessing: Vec<Conn> = (0..3).map(|_| guarded.connect()).collect();
+    for conn in &mut guessing {
+        conn.send(b"set a 0 0 7\r\nfoo baz\r\n");
+    }
+    wait_until(LIMIT, "all claims", || known.stat("auth_cmds") == 10);
+    guarded.connect_as("foo", "bar");
+    // Else those before it would have been judged by now.
+    assert!(known.stat("auth_errors") < 9);
+}
+
 /// Neither by the limit of all connections nor by what is kept for admins.
 #[test]
 fn strangers_who_take_all_connections_give_way() {

@@ -70,6 +70,11 @@ impl Daemon for Larderd {
         self.reloads.as_ref().map_or(Ok(()), Reloads::ask)
     }
 
+    fn knows_password(&self, user: &[u8], password: &[u8]) -> bool {
+        let users = self.users.as_ref();
+        users.is_some_and(|users| users.knows(user, password))
+    }
+
     fn check_password(&self, user: &[u8], password: &[u8]) -> bool {
         let users = self.users.as_ref();
         users.is_some_and(|users| users.check(user, password))

@@ -52,6 +52,10 @@ pub trait Daemon: Send + Sync + 'static {
     /// how much of it is right.
     fn check_password(&self, user: &[u8], password: &[u8]) -> bool;
 
+    /// Whether this is the user's password, as far as that can be told without a hash: it stands in the file as it is, or was
+    /// found to be right before. What is found there is no secret's length or beginning: it is compared in constant time.
+    fn knows_password(&self, user: &[u8], password: &[u8]) -> bool;
+
     /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
     fn set_verbosity(&self, level: u32);
 }

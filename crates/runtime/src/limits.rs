@@ -63,6 +63,9 @@ pub(crate) const FAILURES_COUNTED: u32 = 8;
 pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
 
+/// Pairs of a user and the address that it has come in from, as far as they are kept; then they are all forgotten.
+pub(crate) const REGULARS_MAX: usize = 4096;
+
 /// Users of a users file, the bytes of a user's name, and the passwords, certificates and prefixes that each may have.
 pub(crate) const USERS_MAX: usize = 1000;
 pub(crate) const USER_NAME_MAX: usize = 128;

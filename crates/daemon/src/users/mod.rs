@@ -125,6 +125,14 @@ impl Users {
         right && !known.is_empty()
     }
 
+    /// Whether it is known without a hash that this is one of the user's passwords.
+    pub(crate) fn knows(&self, name: &[u8], password: &[u8]) -> bool {
+        let file = Arc::clone(&self.in_force.load().file);
+        let all = file.passwords(name).iter();
+        let known = all.map(|one| one.is_known(password));
+        known.fold(false, |any, known| any | known)
+    }
+
     /// For `stats`.
     pub(crate) fn figures(&self) -> UsersFigures {
         self.in_force.load().figures

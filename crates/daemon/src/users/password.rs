@@ -65,6 +65,16 @@ impl Password {
         })
     }
 
+    /// Whether it is known without a hash that this is it.
+    pub(crate) fn is_known(&self, password: &[u8]) -> bool {
+        let kept = match self {
+            Self::Plain(kept) => Some(kept),
+            Self::Hashed { found_right, .. } => found_right.get(),
+        };
+        let given = digest(password);
+        kept.is_some_and(|kept| kept.ct_eq(&given).into())
+    }
+
     /// Whether this is it. How long that takes does not tell how much of it is right. May take tens of milliseconds.
     pub(crate) fn is(&self, password: &[u8]) -> bool {
         let given = digest(password);

@@ -1,14 +1,17 @@
 //! The thread that asks the daemon what takes longer than a worker's turn may: reading files, comparing passwords.
 //!
 //! A connection whose command needs such an answer waits for it ([`Pause::Answer`](crate::execute::Pause::Answer));
-//! its worker goes on with the others, and is woken when the answer is there. Questions are answered one by one; who has
-//! given wrong passwords before is kept waiting (`slow`).
+//! its worker goes on with the others, and is woken when the answer is there. Questions are answered one by one, addresses
+//! in turn; who has given wrong passwords before is kept waiting (`slow`). A user who has come in from an address before, and
+//! whose password is known, does not wait there for what others at that address get wrong.
 
 mod slow;
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 
@@ -17,6 +20,7 @@ use crate::EndProcessOnPanic;
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::daemon::Daemon;
+use crate::limits::REGULARS_MAX;
 use crate::quota::{Cause, Quota};
 use crate::shared::ConnInfo;
 use crate::tls::TlsError;
@@ -72,6 +76,7 @@ impl Clerk {
             daemon,
             clock,
             slow: Slow::default(),
+            regulars: HashSet::new(),
             waiting: Vec::new(),
             quota: Quota::default(),
         };
@@ -145,7 +150,9 @@ struct Desk {
     daemon: Arc<dyn Daemon>,
     clock: Clock,
     slow: Slow,
-    /// Claims of those who are kept waiting, oldest first.
+    /// Who has come in, and from where. Nobody else is answered at once: else a guess could be tried without delay.
+    regulars: HashSet<(Option<Address>, Box<[u8]>)>,
+    /// What is not answered yet: oldest first, but the addresses in turn.
     waiting: Vec<Asked>,
     quota: Quota,
 }
@@ -159,52 +166,69 @@ impl Desk {
                 Some(rest) => all_asked.recv_timeout(rest),
             };
             match next {
-                Ok(asked) => self.waiting.push(asked),
+                Ok(asked) => self.take(asked),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            for asked in std::mem::take(&mut self.waiting) {
-                self.take(asked);
-            }
+            all_asked.try_iter().for_each(|asked| self.take(asked));
+            self.answer_next();
         }
     }
 
     /// How long nobody has to be answered, if anybody waits at all.
-    fn rest(&self) -> Option<std::time::Duration> {
+    fn rest(&self) -> Option<Duration> {
         let now = self.clock.elapsed();
-        let dues = self
-            .waiting
-            .iter()
-            .map(|asked| self.slow.due(address(asked)));
+        let dues = self.waiting.iter().map(|asked| self.due(asked));
         dues.min().map(|due| due.saturating_sub(now))
     }
 
-    /// Answers, or keeps waiting.
-    fn take(&mut self, asked: Asked) {
-        if asked.wanted.strong_count() == 0 {
-            return;
+    fn due(&self, asked: &Asked) -> Duration {
+        match &asked.question {
+            Question::RefreshCerts => Duration::ZERO,
+            Question::Claim(claim) => self.slow.due(claim.address()),
         }
+    }
+
+    /// Takes a question in; one that takes no time is answered.
+    fn take(&mut self, asked: Asked) {
+        if let Question::Claim(claim) = &asked.question
+            && self.regulars.contains(&claim.regular())
+            && self.daemon.knows_password(&claim.user, &claim.password)
+        {
+            let answer = Answer::Judged(Some(claim.user.clone()));
+            return asked.answer(answer);
+        }
+        self.waiting.push(asked);
+    }
+
+    /// Answers the next question that is due. Others from its address have their turn behind those from elsewhere.
+    fn answer_next(&mut self) {
+        self.waiting.retain(|asked| asked.wanted.strong_count() > 0);
+        let now = self.clock.elapsed();
+        let next = self.waiting.iter().position(|asked| self.due(asked) <= now);
+        let Some(next) = next else { return };
+        let asked = self.waiting.remove(next);
         let answer = match &asked.question {
             Question::RefreshCerts => Answer::Certs(self.daemon.refresh_certs()),
-            Question::Claim(_) if self.slow.due(address(&asked)) > self.clock.elapsed() => {
-                return self.waiting.push(asked);
+            Question::Claim(claim) => {
+                let address = claim.address();
+                self.waiting.sort_by_key(|other| other.is_from(address));
+                Answer::Judged(self.judge(claim))
             }
-            Question::Claim(claim) => Answer::Judged(self.judge(claim)),
         };
-        // Whoever asked may be gone.
-        let _ = asked.answer.send(answer);
-        if let Err(error) = asked.waker.wake() {
-            log::error!("a worker cannot be told of an answer: {error}");
-        }
+        asked.answer(answer);
     }
 
     fn judge(&mut self, claim: &Claim) -> Option<Box<[u8]>> {
         if self.daemon.check_password(&claim.user, &claim.password) {
-            self.slow.succeeded(Address::of(claim.info.remote));
+            self.slow.succeeded(claim.address());
+            if self.regulars.len() >= REGULARS_MAX {
+                self.regulars.clear();
+            }
+            self.regulars.insert(claim.regular());
             return Some(claim.user.clone());
         }
-        self.slow
-            .failed(Address::of(claim.info.remote), self.clock.elapsed());
+        self.slow.failed(claim.address(), self.clock.elapsed());
         if let Some(left_out) = self.quota.take(Cause::Auth, self.clock.now()) {
             let name = &claim.user[..claim.user.len().min(NAME_LOGGED_MAX)];
             log::warn!(
@@ -217,10 +241,30 @@ impl Desk {
     }
 }
 
-/// Where a claim comes from; no other question is ever slowed.
-fn address(asked: &Asked) -> Option<Address> {
-    match &asked.question {
-        Question::RefreshCerts => None,
-        Question::Claim(claim) => Address::of(claim.info.remote),
+impl Asked {
+    /// Answers it.
+    fn answer(self, answer: Answer) {
+        // Whoever asked may be gone.
+        let _ = self.answer.send(answer);
+        if let Err(error) = self.waker.wake() {
+            log::error!("a worker cannot be told of an answer: {error}");
+        }
+    }
+
+    /// Whether it is a claim from this address.
+    fn is_from(&self, address: Option<Address>) -> bool {
+        matches!(&self.question, Question::Claim(claim) if claim.address() == address)
+    }
+}
+
+impl Claim {
+    /// Where it comes from; none is a Unix socket.
+    fn address(&self) -> Option<Address> {
+        Address::of(self.info.remote)
+    }
+
+    /// Who comes in by it, and from where.
+    fn regular(&self) -> (Option<Address>, Box<[u8]>) {
+        (self.address(), self.user.clone())
     }
 }
