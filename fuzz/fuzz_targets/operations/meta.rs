@@ -302,6 +302,7 @@ fn ma(dice: &mut Dice<'_>, speech: &mut Speech) {
             cas: flags.token(b'C').unwrap_or(0),
             initial: flags.has(b'N').then_some((initial, exptimes.last)),
         };
+        let made = twin.get(name.key).is_none();
         let (number, cas) = match twin.count(name.key, count) {
             Outcome::Number(number, cas) => (number, cas),
             Outcome::NonNumeric => {
@@ -314,7 +315,7 @@ fn ma(dice: &mut Dice<'_>, speech: &mut Speech) {
         let item = twin.any(name.key).expect("it was counted");
         item.cas = flags.chosen().unwrap_or(cas);
         item.exptime = exptimes.last;
-        item.base64 |= name.base64;
+        item.base64 |= made && name.base64;
         let cas = item.cas;
         if flags.has(b'q') {
             return;

@@ -33,7 +33,7 @@ impl Turn<'_> {
             return (0, Some(pause));
         }
         if session.wire == Wire::Gated
-            && let Some(used) = self.stop_frame(session, &request, head_len, out)
+            && let Some(used) = self.stop_frame(session, input, out)
         {
             return used;
         }

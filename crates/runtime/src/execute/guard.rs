@@ -4,7 +4,7 @@
 //! by are judged where they are recognised, and go the way that everybody's go; every other command is judged when it is
 //! decoded.
 
-use larder_protocol::binary::{self, ReplyStatus, Request, reply as frames};
+use larder_protocol::binary::{self, ReplyStatus, reply as frames};
 use larder_protocol::limits::KEY_MAX;
 use larder_protocol::meta::{self, plain_get};
 use larder_protocol::text::{
@@ -80,15 +80,18 @@ impl Turn<'_> {
         })
     }
 
-    /// Stops a frame of a client that is not in, or may not do this; answered, it is done with.
+    /// Stops the frame at the front of the input if its client is not in, or may not do this; answered, it is done with.
+    /// It is decoded once more here: handed on by its address, it would lie in memory for everybody (60 instructions).
     #[inline(never)]
     pub(super) fn stop_frame(
         &self,
         session: &mut Session,
-        request: &Request<'_>,
-        head_len: usize,
+        input: &[u8],
         out: &mut Vec<u8>,
     ) -> Option<Used> {
+        let binary::Status::Complete { head_len, request } = binary::decode(input) else {
+            return None;
+        };
         if session.is_outside() {
             let refused = request.unauthenticated()?;
             frames::error(out, request.echo, refused.status);
