@@ -32,7 +32,9 @@ fuzz_target!(|data: &[u8]| {
     let (read_len, file) = (usize::from(read_len).max(1), FILES[usize::from(file) % 3]);
     let has = |word: &[u8]| stream.windows(word.len()).any(|part| part == word);
     let harmless = !has(PASSWORD);
-    let whole = replies(file, harmless, |harness, client| harness.feed(client, stream));
+    let whole = replies(file, harmless, |harness, client| {
+        harness.feed(client, stream)
+    });
     let cut = replies(file, harmless, |harness, client| {
         let reads = stream.chunks(read_len);
         let replies = reads.map(|read| harness.feed(client, read));
@@ -52,7 +54,9 @@ fn replies(
     harmless: bool,
     feed: impl FnOnce(&Harness, &mut Client) -> Vec<u8>,
 ) -> Vec<u8> {
-    let admitted = UsersFile::read(file, |_| Ok(())).expect("a good file").admitted();
+    let admitted = UsersFile::read(file, |_| Ok(()))
+        .expect("a good file")
+        .admitted();
     let mut harness = Harness::guarded(1, MEMORY, admitted).expect("a descriptor");
     let mut ann = harness.connect();
     let put = b"set a 0 0 9\r\nann right\r\nset secret 0 0 12\r\nconfidential\r\n";
@@ -63,7 +67,10 @@ fn replies(
     assert!(!(shown && harmless), "{}", replies.escape_ascii());
     if harmless {
         let got = harness.feed(&mut ann, b"get secret\r\n");
-        assert_eq!(got.escape_ascii().to_string(), "VALUE secret 0 12\\r\\nconfidential\\r\\nEND\\r\\n");
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            "VALUE secret 0 12\\r\\nconfidential\\r\\nEND\\r\\n"
+        );
     }
     harness.pass(1);
     harness.close(client);

@@ -10,7 +10,9 @@ fuzz_target!(|text: &[u8]| {
     match read(text) {
         Err(why) => {
             let lines = text.split(|&byte| byte == b'\n').count();
-            let number = why.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+            let number = why
+                .strip_prefix("line ")
+                .and_then(|rest| rest.split_once(": "));
             if let Some((number, _)) = number {
                 let number: usize = number.parse().expect("a number");
                 assert!((1..=lines).contains(&number), "{why}");

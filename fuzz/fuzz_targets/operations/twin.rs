@@ -194,7 +194,15 @@ impl Twin {
         let lost = flushes != self.flushes;
         let old = self.get(key).cloned();
         match (verb, &old) {
-            (Verb::Add, Some(_)) | (Verb::Replace | Verb::Append(_) | Verb::Prepend(_), None) => {
+            // As in memcached, that it was found there is a use of the item.
+            (Verb::Add, Some(_)) => {
+                let now = self.now;
+                self.items
+                    .entry(key.to_vec())
+                    .and_modify(|item| item.accessed = now);
+                return Outcome::NotStored;
+            }
+            (Verb::Replace | Verb::Append(_) | Verb::Prepend(_), None) => {
                 return Outcome::NotStored;
             }
             (Verb::Cas(_), None) => return Outcome::NotFound,
