@@ -12,7 +12,7 @@ use larder_protocol::text::{FREQUENT_KEY_AT, Frequent, frequent};
 use super::session::{State, Wire};
 use super::text::Used;
 use super::{Session, Spot, Turn, site};
-use crate::gate::{Act, Rights};
+use crate::gate::{Act, Beginning, Rights, WORD};
 
 /// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
@@ -29,55 +29,54 @@ fn cut_to_rights(session: &Session, lines: &mut ArrayVec<Ahead<'_>, AHEAD>) {
     let Some(pass) = &session.pass else { return };
     let Some(rights) = pass.rights() else { return };
     // A stranger's set may be the handshake.
-    let (may_get, may_set) = (
+    let (get, set) = (
         rights.may(Act::Get),
         rights.may(Act::Set) && !pass.is_stranger(),
     );
-    let allowed = match (may_get, may_set) {
-        (true, true) => count_allowed(lines, rights, |_| true),
-        (true, false) => count_allowed(lines, rights, |line| matches!(line, Frequent::Get { .. })),
-        (false, true) => count_allowed(lines, rights, |line| matches!(line, Frequent::Set { .. })),
-        (false, false) => 0,
+    let allowed = match (get, set) {
+        (true, true) => count_by_key(lines, rights, |_| true),
+        _ => count_by_key(lines, rights, |line| match line {
+            Frequent::Get { .. } => get,
+            Frequent::Set { .. } => set,
+        }),
     };
     if allowed < lines.len() {
         lines.truncate(allowed);
     }
 }
 
-/// How many lines come before the first that is not allowed. What is the same for all of them is asked before the loop: a
-/// get 16 deep has some 17 instructions to spare for it.
+/// How many lines come before the first that is not allowed.
 #[inline(always)]
-fn count_allowed(
+fn count_by_key(
     lines: &[Ahead<'_>],
     rights: &Rights,
     may: impl Fn(&Frequent<'_>) -> bool,
 ) -> usize {
-    let at = FREQUENT_KEY_AT;
-    match rights.lone_word() {
-        // Most prefixes are compared at once.
-        Some(begin) => count(lines, may, |line| match line[at..].first_chunk() {
-            Some(&first) => begin.is_in(first),
-            None => rights.covers(&line[at..]),
+    const AT: usize = FREQUENT_KEY_AT;
+    match rights.beginning() {
+        Beginning::Any => count(lines, may, |_| true),
+        Beginning::Word(word) => count(lines, may, |line| match line.get(AT..AT + WORD) {
+            Some(first) => word.is_in(first),
+            None => rights.covers_short(&line[AT..]),
         }),
-        None => count(lines, may, |line| rights.covers(&line[at..])),
+        Beginning::Several => count(lines, may, |line| rights.covers(&line[AT..])),
     }
 }
 
-#[inline(always)]
+/// By hand and by itself, since the compiler makes calls of `take_while`, and runs out of registers where there is more than
+/// one such loop: a get 16 deep has some 17 instructions to spare for this.
+#[inline(never)]
 fn count(
     lines: &[Ahead<'_>],
     may: impl Fn(&Frequent<'_>) -> bool,
     covers: impl Fn(&[u8]) -> bool,
 ) -> usize {
-    // By hand: the compiler makes a call of `take_while`.
-    let mut allowed = 0;
-    for ahead in lines {
+    for (at, ahead) in lines.iter().enumerate() {
         if !(may(&ahead.line) && covers(ahead.whole)) {
-            break;
+            return at;
         }
-        allowed += 1;
     }
-    allowed
+    lines.len()
 }
 
 /// A line that was recognised, its bytes, and where to look for its key.

@@ -33,15 +33,16 @@ pub(crate) struct Word {
 }
 
 impl Word {
-    /// Whether these bytes begin with it.
+    /// Whether these bytes, as many as a word has, begin with it.
     #[inline(always)]
-    pub(crate) fn is_in(self, first: [u8; WORD]) -> bool {
-        (u64::from_le_bytes(first) ^ self.bits) & self.mask == 0
+    pub(crate) fn is_in(self, first: &[u8]) -> bool {
+        let first = first.first_chunk();
+        first.is_some_and(|&first| (u64::from_le_bytes(first) ^ self.bits) & self.mask == 0)
     }
 }
 
 /// Bytes that are compared at once.
-const WORD: usize = size_of::<u64>();
+pub(crate) const WORD: usize = size_of::<u64>();
 
 impl Prefix {
     /// Of these bytes, or what is wrong with them.
@@ -77,14 +78,24 @@ impl Prefix {
     /// Whether a key, or a line from its key on, begins with it.
     #[inline(always)]
     fn begins(&self, front: &[u8]) -> bool {
-        match front.first_chunk() {
-            Some(&first) => {
+        match front.get(..WORD) {
+            Some(first) => {
                 self.word.is_in(first)
                     && (self.bytes.len() <= WORD || front.starts_with(&self.bytes))
             }
             None => front.starts_with(&self.bytes),
         }
     }
+}
+
+/// What the keys begin with that a user may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    Any,
+    /// With one word, and that is all.
+    Word(Word),
+    /// With one of several prefixes, or a long one.
+    Several,
 }
 
 impl Rights {
@@ -105,13 +116,21 @@ impl Rights {
         self.acts.has(act) && self.covers(front)
     }
 
-    /// What its keys begin with, if one word says all of it.
-    pub(crate) fn lone_word(&self) -> Option<Word> {
+    /// What its keys begin with.
+    #[inline]
+    pub(crate) fn beginning(&self) -> Beginning {
         match &self.prefixes[..] {
-            [] => Some(Word::default()),
-            [one] if one.bytes.len() <= WORD => Some(one.word),
-            _ => None,
+            [] => Beginning::Any,
+            [one] if one.bytes.len() <= WORD => Beginning::Word(one.word),
+            _ => Beginning::Several,
         }
+    }
+
+    /// [`Self::covers`] for keys that are seldom that short.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn covers_short(&self, front: &[u8]) -> bool {
+        self.covers(front)
     }
 
     /// Whether it may name that key; `front` may be a line of text from its key on.
