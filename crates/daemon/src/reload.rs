@@ -126,7 +126,8 @@ impl Files {
 
     /// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once.
     fn serve(&self, reasons: &Receiver<Reason>) {
-        let mut settled = channel::never();
+        // What has changed since the start, before the folders were watched, has been told by nobody.
+        let mut settled = channel::after(FILES_SETTLE);
         loop {
             channel::select! {
                 recv(reasons) -> reason => match reason {
