@@ -65,7 +65,7 @@ pub enum Status<'a> {
 pub const HEAD_LEN_MAX: usize = HEADER_LEN + u8::MAX as usize + u16::MAX as usize;
 
 /// Decodes the frame at the front of `buf`. Its value, if it has one, need not be there.
-#[inline]
+#[inline(always)]
 pub fn decode(buf: &[u8]) -> Status<'_> {
     if buf.first().is_some_and(|&magic| magic != REQUEST_MAGIC) {
         return Status::BadMagic;

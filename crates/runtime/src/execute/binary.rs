@@ -123,14 +123,14 @@ impl Turn<'_> {
                 .get::<{ site::FRAME }>(hash, hint, get.key, self.now)
             {
                 Some(Ok(found)) => Some(answer(echo, key, found, out)),
-                Some(Err(place)) => Some(answer(echo, key, lent.shard.at(place), out)),
+                Some(Err(place)) => Some(answer_seldom(echo, key, lent.shard.at(place), out)),
                 None => None,
             },
             Some(exptime) => {
                 let exptime = self.clock.unsigned_exptime(exptime, self.now);
                 lent.shard
                     .touch(hash, get.key, exptime, self.now)
-                    .map(|found| answer(echo, key, found, out))
+                    .map(|found| answer_seldom(echo, key, found, out))
             }
         };
         let hits = u64::from(answered.is_some());
@@ -288,8 +288,19 @@ pub(super) fn refuse(
     }
 }
 
+/// [`answer`] where it is not worth inlining.
+#[inline(never)]
+fn answer_seldom(
+    echo: Echo,
+    key: Option<&[u8]>,
+    found: Found<'_>,
+    out: &mut Vec<u8>,
+) -> Option<Place> {
+    answer(echo, key, found, out)
+}
+
 /// Writes what was found; of a large value the header only, and says where it is.
-#[inline]
+#[inline(always)]
 fn answer(echo: Echo, key: Option<&[u8]>, found: Found<'_>, out: &mut Vec<u8>) -> Option<Place> {
     let len = found.value_len();
     reply::value_header(out, echo, found.flags(), key, len, found.cas());
