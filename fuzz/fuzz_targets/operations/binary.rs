@@ -119,6 +119,11 @@ pub fn is_out_of_memory(reply: &[u8]) -> bool {
     reply.len() > 24 && reply[0] == 0x81 && reply[6..8] == OUT_OF_MEMORY
 }
 
+/// Whether a reply says that a store command did nothing.
+pub fn is_not_stored(reply: &[u8]) -> bool {
+    reply.len() > 24 && reply[0] == 0x81 && reply[6..8] == NOT_STORED.0.to_be_bytes()
+}
+
 /// A CAS unique, now and then.
 fn some_cas(dice: &mut Dice<'_>) -> u64 {
     if dice.once_in(3) { dice.cas() } else { 0 }

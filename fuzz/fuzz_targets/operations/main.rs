@@ -182,6 +182,11 @@ impl<'a> Run<'a> {
         if replies == expected {
             return;
         }
+        // An append that finds no memory is answered as one that finds no item. Whether there is one the next dump says.
+        if replies == b"NOT_STORED\r\n" || binary::is_not_stored(replies) {
+            self.twin = before;
+            return;
+        }
         for (evicted, _) in before.keys() {
             let mut twin = before.clone();
             twin.keep(|key| key != evicted);
