@@ -65,7 +65,10 @@ impl Drop for Postgres {
     /// A cluster that is ended by force leaves its shared memory behind.
     fn drop(&mut self) {
         let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        let told = Command::new("kill").args(["-INT", &pid]).status();
+        if !told.is_ok_and(|status| status.success()) {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
