@@ -269,8 +269,9 @@ impl Twin {
         let cas = self.unique();
         let grows = value.len() > item.value.len();
         let mut item = Item { value, cas, ..item };
-        if grows {
-            item.renew(self.now);
+        match grows {
+            true => item.renew(self.now),
+            false => item.accessed = self.now,
         }
         self.items.insert(key.to_vec(), item);
         Outcome::Number(new, cas)
