@@ -1,6 +1,6 @@
 //! SASL PLAIN of the binary protocol.
 
-use crate::support::{Conn, Frame, Reply};
+use crate::support::{Conn, Reply, frame};
 use crate::users::{Guarded, say};
 
 const USERS: &str = "foo:bar\n";
@@ -16,16 +16,6 @@ const INVALID: u16 = 4;
 const AUTH_ERROR: u16 = 0x20;
 const CONTINUE: u16 = 0x21;
 
-pub(crate) fn frame(opcode: u8, extras: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
-    Frame {
-        extras,
-        key,
-        value,
-        ..Frame::bare(opcode)
-    }
-    .bytes()
-}
-
 /// A reply's status and its body.
 pub(crate) fn reply(conn: &mut Conn) -> (u16, Vec<u8>) {
     let reply = Reply::read(conn);
@@ -33,7 +23,7 @@ pub(crate) fn reply(conn: &mut Conn) -> (u16, Vec<u8>) {
 }
 
 pub(crate) fn ask(conn: &mut Conn, opcode: u8, key: &[u8], value: &[u8]) -> (u16, String) {
-    conn.send(&frame(opcode, b"", key, value));
+    conn.send(&frame(opcode, 0, b"", key, value));
     let (status, body) = reply(conn);
     (status, body.escape_ascii().to_string())
 }

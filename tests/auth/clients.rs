@@ -1,32 +1,12 @@
 //! Clients that others made, each with its own way to say who it is: SASL PLAIN of the binary protocol, the text
 //! protocol's handshake, and a person at telnet.
 
-use crate::support::{Tool, telnet};
+use crate::support::{ANN, auth_round, telnet};
 use crate::users::{Guarded, LIMIT};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth");
-/// Debian's Python with the clients that scripts/clients installs.
-const PYTHON: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/target/clients/venv/bin/python"
-);
-
 fn round(client: &str) {
-    // A password that is not the first thing that comes to mind of who cuts at blanks or colons.
-    let guarded = Guarded::start("ann:a b:c\n", &["-S"]);
-    let port = guarded.server.addr().port().to_string();
-    let args = [
-        "-B",
-        "auth_round.py",
-        client,
-        "127.0.0.1",
-        &port,
-        "ann",
-        "a b:c",
-        "",
-    ];
-    let said = Tool::check_in(FOLDER, PYTHON, &args, LIMIT);
-    assert!(said.contains("whole round done"), "{said}");
+    let guarded = Guarded::start(ANN, &["-S"]);
+    auth_round(client, guarded.server.addr(), "", LIMIT);
     let mut conn = guarded.connect_as("ann", "a b:c");
     assert!(conn.stat("auth_errors") >= 1, "{client}");
     assert!(

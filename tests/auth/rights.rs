@@ -1,8 +1,8 @@
 //! Rights of users beyond yes and no: what is told to whom, what is shown to whom, and what becomes of it when the file
 //! is replaced.
 
-use crate::binary::{self, frame};
-use crate::support::{Conn, Ended, show, wait_until};
+use crate::binary;
+use crate::support::{Conn, Ended, frame, show, wait_until};
 use crate::users::{Guarded, LIMIT, say};
 
 const USERS: &str = "all:x\napp:x\nread:x\n@app read,write prefix=app:\n@read read\n";
@@ -74,12 +74,12 @@ fn who_wants_no_reply_has_none_and_who_is_quiet_is_told() {
     );
     let mut quiet = guarded.connect();
     assert_eq!(binary::ask(&mut quiet, 0x21, b"PLAIN", b"\0read\0x").0, 0);
-    let setq = frame(0x11, &[0; 8], b"a", b"value");
+    let setq = frame(0x11, 0, &[0; 8], b"a", b"value");
     quiet.send(
         &[
             setq,
-            frame(0x09, b"", b"a", b""),
-            frame(0x0a, b"", b"", b""),
+            frame(0x09, 0, b"", b"a", b""),
+            frame(0x0a, 0, b"", b"", b""),
         ]
         .concat(),
     );
@@ -109,8 +109,8 @@ fn a_large_block_that_is_denied_is_dropped() {
     assert_eq!(binary::ask(&mut conn, 0x21, b"PLAIN", b"\0app\0x").0, 0);
     conn.send(
         &[
-            frame(1, &[0; 8], b"web:1", &value),
-            frame(0x0a, b"", b"", b""),
+            frame(1, 0, &[0; 8], b"web:1", &value),
+            frame(0x0a, 0, b"", b"", b""),
         ]
         .concat(),
     );

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::binary::{self, frame};
+use crate::binary;
 use crate::names;
-use crate::support::{Conn, Ended};
+use crate::support::{Conn, Ended, frame};
 use crate::users::Guarded;
 
 const TABLE: &str = include_str!("rights.txt");
@@ -122,20 +122,21 @@ fn judge_frame(mut conn: Conn, command: &str) -> &'static str {
     let known = names::OPCODES.iter().find(|(known, ..)| *known == name);
     let &(_, opcode, [extras, _, value]) = known.expect(command);
     let request = match name {
-        "sasl_auth" => frame(opcode, b"", b"PLAIN", b""),
+        "sasl_auth" => frame(opcode, 0, b"", b"PLAIN", b""),
         "sasl_step" => [
-            frame(SASL_AUTH, b"", b"PLAIN", b""),
-            frame(opcode, b"", b"PLAIN", b"\0free\0x"),
+            frame(SASL_AUTH, 0, b"", b"PLAIN", b""),
+            frame(opcode, 0, b"", b"PLAIN", b"\0free\0x"),
         ]
         .concat(),
         _ => frame(
             opcode,
+            0,
             &vec![0; extras.into()],
             key.as_bytes(),
             &b"1"[..value.into()],
         ),
     };
-    conn.send(&[request, frame(NOOP, b"", b"", b"")].concat());
+    conn.send(&[request, frame(NOOP, 0, b"", b"", b"")].concat());
     if name == "quitq" {
         // Only an error is answered.
         return if conn.until_closed().is_empty() {

@@ -16,7 +16,7 @@ mod telnet;
 
 use std::time::Duration;
 
-use support::{Server, Tool};
+use support::{Server, Tool, VENV_PYTHON};
 
 /// Longest that one client may take for its round.
 const ROUND_MAX: Duration = Duration::from_secs(120);
@@ -24,11 +24,6 @@ const ROUND_MAX: Duration = Duration::from_secs(120);
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 /// Debian's own interpreter, for which its clients' packages are made, whatever else is on the path.
 const PYTHON: &str = "/usr/bin/python3";
-/// The same with the clients that scripts/clients installs.
-const VENV_PYTHON: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/target/clients/venv/bin/python"
-);
 
 /// Runs a script of this folder against a server of its own.
 fn round(interpreter: &[&str], script: &str) {

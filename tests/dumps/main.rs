@@ -9,7 +9,7 @@ mod lists;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use support::{Conn, MIB, Server, rss, wait_until};
+use support::{Conn, MIB, Reply, Server, frame, rss, wait_until};
 
 /// Sets that are sent before their replies are read.
 const SETS_AT_ONCE: usize = 1_000;
@@ -277,25 +277,11 @@ fn keys_that_no_line_can_hold() {
     let mut conn = server.connect();
     // A frame may name any key: set, with flags and a time, and no value.
     let key = b"a b\r\nEN";
-    let mut frame = vec![
-        0x80,
-        0x01,
-        0,
-        key.len() as u8,
-        8,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        8 + key.len() as u8,
-    ];
-    frame.extend([0; 12 + 8]);
-    frame.extend(key);
     let mut framed = server.connect();
-    framed.send(&frame);
-    assert_eq!(framed.exactly(24)[..8], [0x81, 0x01, 0, 0, 0, 0, 0, 0]);
+    framed.send(&frame(0x01, 0, &[0; 8], key, b""));
+    let reply = Reply::read(&mut framed);
+    assert_eq!((reply.opcode, reply.status), (0x01, 0));
+    assert!(reply.extras.is_empty() && reply.key.is_empty());
     conn.send(b"lru_crawler mgdump all\r\n");
     assert_eq!(conn.until(b"EN\r\n"), b"OK\r\nmg YSBiDQpFTg== b\r\nEN\r\n");
     assert_eq!(conn.ask("mg YSBiDQpFTg== b s"), "HD s0");

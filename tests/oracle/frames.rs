@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::pair::Pair;
 use crate::random::{counters, cuts, run_streams};
-use crate::support::{Conn, Ended, Frame, HEADER_LEN, Reply, Rng, Server, show};
+use crate::support::{Conn, Ended, Frame, HEADER_LEN, Reply, Rng, Server, frame, show};
 
 const STREAMS: u64 = 120;
 const BATCHES: u64 = 12;
@@ -289,37 +289,28 @@ pub(crate) fn closing() {
     let pair = Pair::start();
     let extras = [0; 20];
     let long_key = [b'k'; 251];
-    let with = |opcode, extras, key, value| {
-        Frame {
-            extras,
-            key,
-            value,
-            ..Frame::bare(opcode)
-        }
-        .bytes()
-    };
-    let mut contradiction = with(0x01, &extras[..8], b"key", b"");
+    let mut contradiction = frame(0x01, 0, &extras[..8], b"key", b"");
     contradiction[8..12].copy_from_slice(&2_u32.to_be_bytes());
     let frames = [
-        with(0x00, &[], b"", b""),
-        with(0x00, &extras[..4], b"key", b""),
-        with(0x00, &[], b"key", b"value"),
-        with(0x00, &[], &long_key, b""),
-        with(0x01, &[], b"key", b"value"),
-        with(0x01, &extras[..8], b"", b"value"),
-        with(0x11, &extras[..8], &long_key, b"value"),
-        with(0x0e, &extras[..8], b"key", b"value"),
-        with(0x04, &extras[..4], b"key", b""),
-        with(0x05, &extras[..8], b"key", b""),
-        with(0x05, &extras, b"key", b"1"),
-        with(0x07, &[], b"", b""),
-        with(0x07, &[], b"key", b""),
-        with(0x17, &[], b"", b""),
-        with(0x08, &extras[..8], b"", b""),
-        with(0x0a, &[], b"key", b""),
-        with(0x0b, &extras[..4], b"", b""),
-        with(0x1c, &[], b"key", b""),
-        with(0x1d, &extras[..8], b"key", b""),
+        frame(0x00, 0, &[], b"", b""),
+        frame(0x00, 0, &extras[..4], b"key", b""),
+        frame(0x00, 0, &[], b"key", b"value"),
+        frame(0x00, 0, &[], long_key, b""),
+        frame(0x01, 0, &[], b"key", b"value"),
+        frame(0x01, 0, &extras[..8], b"", b"value"),
+        frame(0x11, 0, &extras[..8], long_key, b"value"),
+        frame(0x0e, 0, &extras[..8], b"key", b"value"),
+        frame(0x04, 0, &extras[..4], b"key", b""),
+        frame(0x05, 0, &extras[..8], b"key", b""),
+        frame(0x05, 0, &extras, b"key", b"1"),
+        frame(0x07, 0, &[], b"", b""),
+        frame(0x07, 0, &[], b"key", b""),
+        frame(0x17, 0, &[], b"", b""),
+        frame(0x08, 0, &extras[..8], b"", b""),
+        frame(0x0a, 0, &[], b"key", b""),
+        frame(0x0b, 0, &extras[..4], b"", b""),
+        frame(0x1c, 0, &[], b"key", b""),
+        frame(0x1d, 0, &extras[..8], b"key", b""),
         contradiction,
         b"get a-key-that-fills-a-header\r\n".to_vec(),
     ];

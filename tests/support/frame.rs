@@ -39,6 +39,24 @@ impl Frame<'_> {
     }
 }
 
+/// A request as it is sent: opcode, CAS unique, extras, key and value.
+pub(crate) fn frame(
+    opcode: u8,
+    cas: u64,
+    extras: &[u8],
+    key: impl AsRef<[u8]>,
+    value: &[u8],
+) -> Vec<u8> {
+    Frame {
+        extras,
+        key: key.as_ref(),
+        value,
+        cas,
+        ..Frame::bare(opcode)
+    }
+    .bytes()
+}
+
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {

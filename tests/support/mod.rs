@@ -10,15 +10,17 @@ mod conn;
 mod frame;
 mod process;
 mod program;
+mod rounds;
 mod secrets;
 mod server;
 pub(crate) mod telnet;
 mod values;
 
 pub(crate) use conn::{Conn, Ended, show};
-pub(crate) use frame::{Frame, HEADER_LEN, Reply};
+pub(crate) use frame::{Frame, HEADER_LEN, Reply, frame};
 pub(crate) use process::{Tool, is_root, one_at_a_time, rss, wait_until};
 pub(crate) use program::Program;
+pub(crate) use rounds::{ANN, VENV_PYTHON, auth_round};
 pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
 pub(crate) use values::{Pattern, Rng, value};

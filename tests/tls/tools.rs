@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::authority::Authority;
-use crate::support::Tool;
+use crate::support::{ANN, Tool, auth_round};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
@@ -75,30 +75,13 @@ fn openssl_s_client() {
 
 #[test]
 fn clients_that_say_over_tls_who_they_are() {
-    const CLIENTS: &str = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/target/clients/venv/bin/python"
-    );
-    const ROUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth");
     let authority = Authority::new();
-    authority.write("users", "ann:a b:c\n");
+    authority.write("users", ANN);
     let users = authority.path("users").display().to_string();
     let ca = authority.path("ca.pem").display().to_string();
     for client in ["emcache", "bmemcached"] {
         let server = authority.server(&["-S", "-Y", &users]);
-        let port = server.addr().port().to_string();
-        let args = [
-            "-B",
-            "auth_round.py",
-            client,
-            "127.0.0.1",
-            &port,
-            "ann",
-            "a b:c",
-            &ca,
-        ];
-        let said = Tool::check_in(ROUNDS, CLIENTS, &args, LIMIT);
-        assert!(said.contains("whole round done"), "{said}");
+        auth_round(client, server.addr(), &ca, LIMIT);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One connection that speaks one protocol, and the same questions in each of the three.
 
-use crate::support::{Conn, Frame, Reply, Server};
+use crate::support::{Conn, Reply, Server, frame};
 
 /// The protocols.
 pub(crate) const PROTOCOLS: [Protocol; 3] = [Protocol::Text, Protocol::Meta, Protocol::Binary];
@@ -40,18 +40,6 @@ const TOUCH: u8 = 0x1c;
 const SUCCESS: u16 = 0;
 const NOT_FOUND: u16 = 1;
 const EXISTS: u16 = 2;
-
-/// A binary request.
-fn frame(opcode: u8, cas: u64, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
-    Frame {
-        extras,
-        key: key.as_bytes(),
-        value,
-        cas,
-        ..Frame::bare(opcode)
-    }
-    .bytes()
-}
 
 /// A connection that speaks one protocol.
 pub(crate) struct Speaker {

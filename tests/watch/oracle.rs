@@ -1,23 +1,11 @@
 //! The same commands to memcached and to larderd, each with a watcher beside it, and the lines compared, but for what is
 //! each server's own: time, number, descriptor, slab class, port.
 
-use crate::support::{Frame, Server};
+use crate::support::{Server, frame};
 use crate::watcher::{Watcher, number};
 
 /// The streams that memcached 1.6.18 has.
 const STREAMS: &str = "fetchers mutations evictions connevents";
-
-/// A binary frame: opcode, CAS unique, extras, key, value.
-fn frame(opcode: u8, cas: u64, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
-    Frame {
-        extras,
-        key: key.as_bytes(),
-        value,
-        cas,
-        ..Frame::bare(opcode)
-    }
-    .bytes()
-}
 
 /// A line with what differs from server to server blanked out.
 fn plain(line: &str) -> String {
