@@ -89,7 +89,12 @@ const KEPT_MAX: u64 = (2 * 24 + 64 + 8) << 10;
 /// Clients ask so and do not read; then each reads to the end.
 fn ask_and_wait(server: &Server, request: &[u8], mut read: impl FnMut(&mut Conn)) {
     let mut looker = server.connect();
+    let conns = looker.stat("curr_connections");
     let mut readers: Vec<Conn> = (0..READERS).map(|_| server.connect()).collect();
+    // Connected is not accepted yet, and a list of connections has those that are.
+    wait_until(Duration::from_secs(30), "all of them to be in", || {
+        looker.stat("curr_connections") >= conns + READERS
+    });
     for reader in &mut readers {
         reader.send(request);
     }
