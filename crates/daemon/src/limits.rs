@@ -18,7 +18,7 @@ pub(crate) const LOG_LINES_MAX: usize = 1024;
 /// How long the end of the process waits for lines of the log that nobody reads.
 pub(crate) const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// Bytes of a configuration file, and refusals that are told of one.
+/// Bytes of a configuration file, and refusals that are told of one start.
 pub(crate) const CONFIG_FILE_MAX: u64 = MIB;
 pub(crate) const REFUSALS_MAX: usize = 50;
 
