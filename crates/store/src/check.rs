@@ -71,18 +71,14 @@ impl Shard {
             while id != ChunkId::NONE {
                 let bytes = self.slab.pages.chunk(id);
                 let is_piece = item::state(bytes) == ChunkState::Piece;
-                let own = if is_piece {
-                    Piece(bytes).chain()
-                } else {
-                    number
-                };
-                if own != number {
-                    joined_seen.insert(own, number);
-                }
                 if !is_piece {
                     return Err(format!(
                         "chain {number} leads to {id:?}, which is no piece of it"
                     ));
+                }
+                let own = Piece(bytes).chain();
+                if own != number {
+                    joined_seen.insert(own, number);
                 }
                 if !seen.insert(id.0) {
                     return Err(format!("{id:?} is in two chains"));

@@ -1,42 +1,17 @@
 //! What one command may have to do for others: a few pieces or values, however many there are.
 
-use larder_store::{
-    BORROW_COPY_MAX, Hint, KeyHasher, Moment, Pending, Pin, Shard, ShardConfig, StoreRequest,
-    StoreStats, StoreVerb, Stored, Uniques, Value,
-};
+mod support;
 
-const PAGE: usize = 64 << 10;
+use larder_store::{BORROW_COPY_MAX, Pending, Pin, StoreStats, Stored, Value};
+
+use support::{PAGE, Store};
+
 /// Bytes of the chunks of large values' heads and last pieces; the others have pages.
 const HEAD: usize = 4096;
 /// Pieces that are given back, and values that are revoked, within one command.
 const AT_ONCE: u64 = 64;
 
-struct Zero;
-
-impl Uniques for Zero {
-    fn next(&self) -> u64 {
-        0
-    }
-}
-
-struct Store {
-    shard: Shard,
-    hasher: KeyHasher,
-}
-
 impl Store {
-    fn new(pages: usize) -> Self {
-        let config = ShardConfig {
-            page_bytes: PAGE,
-            item_size_max: 1 << 30,
-            ..ShardConfig::default()
-        };
-        let hasher = KeyHasher::with_seed(1);
-        let mut shard = Shard::new(config, hasher.clone());
-        shard.grant(pages);
-        Self { shard, hasher }
-    }
-
     /// Begins a value and sends so much of it.
     fn send(&mut self, len: usize, total: usize) -> Pending {
         let mut pending = self.shard.begin(total as u32);
@@ -49,32 +24,8 @@ impl Store {
 
     fn set(&mut self, key: &str, len: usize) {
         let pending = self.send(len, len);
-        self.store(key, Value::Arrived(pending));
-    }
-
-    fn store(&mut self, key: &str, value: Value<'_>) {
-        let key = key.as_bytes();
-        let request = StoreRequest {
-            verb: StoreVerb::Set,
-            key,
-            flags: 0,
-            exptime: 0,
-        };
-        let at = Moment {
-            now: 1,
-            uniques: &Zero,
-        };
-        let hash = self.hasher.hash(key);
-        let stored = self.shard.store(hash, Hint::NONE, &request, value, at);
+        let stored = self.store(key.as_bytes(), Value::Arrived(pending));
         assert_eq!(stored, Stored::Stored(0));
-    }
-
-    fn pin(&mut self, key: &str) -> Pin {
-        let hash = self.hasher.hash(key.as_bytes());
-        match self.shard.get::<0>(hash, Hint::NONE, key.as_bytes(), 1) {
-            Some(Err(place)) => self.shard.pin(place, 1),
-            _ => panic!("a large value is there"),
-        }
     }
 
     fn stats(&self) -> StoreStats {
@@ -158,7 +109,7 @@ fn values_that_stopped_in_the_middle() {
 fn a_value_with_a_thousand_readers_makes_way() {
     let mut store = Store::new(20);
     store.set("large", 16 * PAGE);
-    let pins: Vec<Pin> = (0..1000).map(|_| store.pin("large")).collect();
+    let pins: Vec<Pin> = (0..1000).map(|_| store.pin(b"large")).collect();
     store.set("other", 10 * PAGE);
     assert_eq!(store.stats().pins_revoked, 1000);
     for pin in pins {

@@ -1,41 +1,17 @@
 //! Large values that are being read when they are replaced or deleted: their readers see them to the end, unless a write
 //! needs the memory.
 
-use larder_store::{
-    Hint, KeyHasher, Moment, Pin, Shard, ShardConfig, StoreRequest, StoreVerb, Stored, Uniques,
-    Value,
-};
+mod support;
+
+use larder_store::{Stored, Value};
+
+use support::{PAGE, Store};
 
 const PAGES: usize = 16;
-const PAGE: usize = 64 << 10;
 /// Bytes of a value: more than half of the shard.
 const LEN: usize = 10 * PAGE;
 
-struct Zero;
-
-impl Uniques for Zero {
-    fn next(&self) -> u64 {
-        0
-    }
-}
-
-struct Store {
-    shard: Shard,
-    hasher: KeyHasher,
-}
-
 impl Store {
-    fn new() -> Self {
-        let config = ShardConfig {
-            page_bytes: PAGE,
-            ..ShardConfig::default()
-        };
-        let hasher = KeyHasher::with_seed(1);
-        let mut shard = Shard::new(config, hasher.clone());
-        shard.grant(PAGES);
-        Self { shard, hasher }
-    }
-
     fn set(&mut self, key: &[u8]) -> Stored {
         let mut pending = self.shard.begin(LEN as u32);
         for slice in [7; LEN].chunks(PAGE) {
@@ -51,39 +27,15 @@ impl Store {
         self.store(key, Value::Bytes(b"value"))
     }
 
-    fn store(&mut self, key: &[u8], value: Value<'_>) -> Stored {
-        let request = StoreRequest {
-            verb: StoreVerb::Set,
-            key,
-            flags: 0,
-            exptime: 0,
-        };
-        let at = Moment {
-            now: 1,
-            uniques: &Zero,
-        };
-        let hash = self.hasher.hash(key);
-        self.shard.store(hash, Hint::NONE, &request, value, at)
-    }
-
     fn delete(&mut self, key: &[u8]) {
         self.shard.delete(self.hasher.hash(key), key, 0, 1);
         assert_eq!(self.shard.check(), Ok(()));
-    }
-
-    fn pin(&mut self, key: &[u8]) -> Pin {
-        let hash = self.hasher.hash(key);
-        let found = self.shard.get::<0>(hash, Hint::NONE, key, 1);
-        let Some(Err(place)) = found else {
-            panic!("a large value is there");
-        };
-        self.shard.pin(place, 1)
     }
 }
 
 #[test]
 fn a_deleted_value_is_read_to_its_end() {
-    let mut store = Store::new();
+    let mut store = Store::new(PAGES);
     assert_eq!(store.set(b"key"), Stored::Stored(0));
     let mut pin = store.pin(b"key");
     store.delete(b"key");
@@ -99,7 +51,7 @@ fn a_deleted_value_is_read_to_its_end() {
 
 #[test]
 fn a_deleted_value_gives_way_to_a_write() {
-    let mut store = Store::new();
+    let mut store = Store::new(PAGES);
     assert_eq!(store.set(b"key"), Stored::Stored(0));
     let mut pin = store.pin(b"key");
     store.delete(b"key");
@@ -116,7 +68,7 @@ fn a_deleted_value_gives_way_to_a_write() {
 
 #[test]
 fn a_deleted_value_gives_way_to_other_shards_before_items_do() {
-    let mut store = Store::new();
+    let mut store = Store::new(PAGES);
     assert_eq!(store.set(b"key"), Stored::Stored(0));
     let mut pin = store.pin(b"key");
     store.delete(b"key");
