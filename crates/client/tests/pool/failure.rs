@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::server::{BOTH, Kind, PATIENCE, Server};
+use crate::verbs::read;
 
 /// How long a call waits for a server that is stopped. Whatever a server that runs must answer is asked until it does.
 const WAIT: Duration = Duration::from_secs(1);
@@ -77,15 +78,7 @@ impl Pool {
 
     /// A get that waits until the key is served.
     async fn get(&self, key: &str) -> Option<bytes::Bytes> {
-        let served = async {
-            loop {
-                match self.client.get(key).await {
-                    Ok(found) => return found.map(|value| value.data),
-                    Err(_) => tokio::task::yield_now().await,
-                }
-            }
-        };
-        timeout(PATIENCE, served).await.expect("in time")
+        read(&self.client, key).await
     }
 }
 

@@ -7,6 +7,7 @@ use larder_client::{Client, Discovery, NodeSpec, Ttl};
 use tokio::sync::watch;
 
 use crate::server::{BOTH, Kind, PATIENCE, Server};
+use crate::verbs::read;
 
 async fn follow(discovery: Discovery) -> Client {
     let builder = Client::builder()
@@ -73,27 +74,8 @@ async fn a_node_that_leaves_in_doubt_comes_back_in_doubt() {
         client
             .set_nodes(&[named(&servers[0], name)])
             .expect("it is back");
-        let begun = Instant::now();
-        let found = loop {
-            assert!(begun.elapsed() < PATIENCE, "it serves again");
-            match client.get("k").await {
-                Ok(found) => break found,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
+        let found = read(&client, "k").await;
         assert_eq!(found, None, "deleted before it was served");
-    }
-}
-
-/// Reads until the key is served.
-async fn read(client: &Client, key: &str) -> Option<bytes::Bytes> {
-    let begun = Instant::now();
-    loop {
-        assert!(begun.elapsed() < PATIENCE, "it is served again");
-        match client.get(key).await {
-            Ok(found) => return found.map(|value| value.data),
-            Err(_) => tokio::task::yield_now().await,
-        }
     }
 }
 

@@ -1,17 +1,16 @@
 //! Loads and writes that come too late, or whose callers leave: nothing older than an acknowledged write stays.
 
-use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
 use larder_client::{
     Builder, Client, Error, Fake, FakeFault, Fetch, FetchError, NodeSpec, Replicas, Ttl,
 };
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::patterns::drop_fetch;
 use crate::server::PATIENCE;
-use crate::verbs::ALL;
+use crate::verbs::{ALL, read};
 
 const GOOD: Fetch = Fetch::ttl(Ttl::secs(100));
 
@@ -27,19 +26,6 @@ fn client(builder: Builder) -> Client {
     let builder = builder.timeout(PATIENCE).connect_timeout(PATIENCE);
     let builder = builder.settle(Duration::from_millis(1));
     builder.build().expect("a client")
-}
-
-/// Gets until the key is served.
-async fn read(client: &Client, key: &str) -> Option<Bytes> {
-    let served = async {
-        loop {
-            match client.get(key).await {
-                Ok(found) => return found.map(|value| value.data),
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    };
-    timeout(PATIENCE, served).await.expect("in time")
 }
 
 #[tokio::test]
@@ -87,15 +73,7 @@ async fn a_dropped_fetch_gives_its_place_up() {
         let other = setup.client_of(&servers);
         // Far longer than the test may take.
         let how = GOOD.patience(Duration::from_secs(1000));
-        let begun = Notify::new();
-        let never = client.fetch("k", &how, || async {
-            begun.notify_one();
-            pending::<Result<&str, Error>>().await
-        });
-        tokio::select! {
-            _ = never => panic!("it never ends"),
-            () = begun.notified() => {}
-        }
+        drop_fetch(&client, "k", &how).await;
         let found = other.fetch("k", &how, || async { Ok::<_, Error>("v") });
         let found = timeout(PATIENCE, found).await.expect("in time");
         assert_eq!(found.expect("loaded"), "v");

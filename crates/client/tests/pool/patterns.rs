@@ -32,6 +32,19 @@ impl Loads {
     }
 }
 
+/// Begins to load a key, and drops the fetch while its loader is at work.
+pub(crate) async fn drop_fetch(client: &Client, key: &str, how: &Fetch) {
+    let begun = Notify::new();
+    let never = client.fetch(key, how, || async {
+        begun.notify_one();
+        pending::<Result<&str, Error>>().await
+    });
+    tokio::select! {
+        _ = never => panic!("it never ends"),
+        () = begun.notified() => {}
+    }
+}
+
 #[tokio::test]
 async fn one_load_for_all_who_ask() {
     for setup in ALL {
@@ -144,15 +157,7 @@ async fn a_dropped_load_is_done_by_the_next() {
     for setup in ALL {
         let (_servers, client) = setup.pool();
         let how = GOOD.patience(Duration::from_secs(1));
-        let begun = Notify::new();
-        let never = client.fetch("k", &how, || async {
-            begun.notify_one();
-            pending::<Result<&str, Error>>().await
-        });
-        tokio::select! {
-            _ = never => panic!("it never ends"),
-            () = begun.notified() => {}
-        }
+        drop_fetch(&client, "k", &how).await;
         let loads = Loads::default();
         let found = client.fetch("k", &how, || loads.load());
         let found = timeout(PATIENCE, found).await.expect("in time");

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use larder_client::{
     Builder, CallOutcome, Client, Error, Fake, FakeFault, Fetch, NodeSpec, NodeState, Observer,
     Stored, Ttl,
@@ -13,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout};
 
 use crate::server::{BOTH, PATIENCE, Server};
+use crate::verbs::read;
 
 const OFTEN: Duration = Duration::from_millis(1);
 
@@ -24,19 +24,6 @@ fn client(builder: Builder) -> Client {
     let builder = builder.timeout(PATIENCE).connect_timeout(PATIENCE);
     let builder = builder.settle(OFTEN).probe_waits(OFTEN, OFTEN);
     builder.build().expect("a client")
-}
-
-/// Gets until the key is served.
-async fn read(client: &Client, key: &str) -> Option<Bytes> {
-    let served = async {
-        loop {
-            match client.get(key).await {
-                Ok(found) => return found.map(|value| value.data),
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    };
-    timeout(PATIENCE, served).await.expect("in time")
 }
 
 /// Puts a key in doubt, as a write behind the cache does that has no known end.

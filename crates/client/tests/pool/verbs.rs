@@ -1,6 +1,8 @@
 //! Every verb, on both servers: what they say is what they do.
 
+use bytes::Bytes;
 use larder_client::{Builder, Client, Error, NodeState, StoreIf, Stored, Ttl};
+use tokio::time::timeout;
 
 use crate::server::{BOTH, Kind, PATIENCE, Server};
 
@@ -54,6 +56,19 @@ impl Setup {
             false => builder,
         }
     }
+}
+
+/// Gets until the key is served.
+pub(crate) async fn read(client: &Client, key: &str) -> Option<Bytes> {
+    let served = async {
+        loop {
+            match client.get(key).await {
+                Ok(found) => return found.map(|value| value.data),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    timeout(PATIENCE, served).await.expect("in time")
 }
 
 #[tokio::test]
