@@ -425,11 +425,13 @@ pub(crate) fn command(key: &[u8], verb: Verb) -> Result<Command, Error> {
     {
         return Err(Error::TooLarge { len: value.len() });
     }
+    checked(key).map(|key| Command { key, verb })
+}
+
+/// A key that can be sent.
+pub(crate) fn checked(key: &[u8]) -> Result<Bytes, Error> {
     match check_key(key) {
-        Ok(()) => Ok(Command {
-            key: Bytes::copy_from_slice(key),
-            verb,
-        }),
+        Ok(()) => Ok(Bytes::copy_from_slice(key)),
         Err(fault) => Err(Error::BadKey {
             key: key.to_vec(),
             fault,

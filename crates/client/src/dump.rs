@@ -27,8 +27,6 @@ pub struct Dump {
     timeout: Duration,
     stream: Option<BufReader<Box<dyn Stream>>>,
     line: Vec<u8>,
-    /// Which of the two requests was made.
-    by_index: bool,
     is_over: bool,
 }
 
@@ -42,7 +40,6 @@ impl Client {
             timeout: self.settings().call_timeout,
             stream: None,
             line: Vec::new(),
-            by_index: true,
             is_over: false,
         });
         dumps.collect()
@@ -67,7 +64,9 @@ impl Dump {
         }
         // Whatever happens in between, also that this call is dropped: only an item leaves the dump going on.
         self.is_over = true;
-        if self.stream.is_none() {
+        // Whether it was asked by its index, and has not said yet that it can.
+        let mut is_asked_by_index = self.stream.is_none();
+        if is_asked_by_index {
             let greeted = self.node.greeted().await;
             let (stream, _) = greeted.map_err(|fault| self.lost(&fault.reason))?;
             self.stream = Some(BufReader::new(stream));
@@ -83,7 +82,8 @@ impl Dump {
                     self.is_over = false;
                     return Ok(Some(self.line.trim_ascii_end()));
                 }
-                text if self.by_index && text.starts_with(b"BADCLASS") => {
+                text if is_asked_by_index && text.starts_with(b"BADCLASS") => {
+                    is_asked_by_index = false;
                     self.ask(BY_CLASS).await?;
                 }
                 other => {
@@ -97,7 +97,6 @@ impl Dump {
     }
 
     async fn ask(&mut self, request: &'static [u8]) -> Result<(), Error> {
-        self.by_index = request == BY_INDEX;
         let sent = async {
             if let Some(stream) = self.stream.as_mut() {
                 stream.write_all(request).await?;

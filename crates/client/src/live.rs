@@ -110,9 +110,7 @@ impl LiveNode {
         if !self.journal.note_if_room(key) {
             self.lose_count();
         }
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.keep();
-        }
+        self.keep();
     }
 
     /// It is not known any more what was written elsewhere.
@@ -144,9 +142,7 @@ impl LiveNode {
     /// Puts a key in doubt.
     pub(crate) fn doubt(self: &Arc<Self>, key: &Bytes) {
         self.journal.note([key.clone()]);
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.keep();
-        }
+        self.keep();
     }
 
     /// Carries out commands of one kind, and says for each how it ended. A command on a key in doubt is not sent.

@@ -28,8 +28,8 @@ impl Client {
     pub async fn flush(&self) -> Vec<NodeResult<()>> {
         let pool = self.inner.pool.load_full();
         ask_nodes(pool.with_gutter(), Admin::Flush, |answer| match answer {
-            Answer::Done(_) => Some(()),
-            _ => None,
+            Answer::Done(_) => Ok(()),
+            other => Err(other),
         })
         .await
     }
@@ -38,8 +38,8 @@ impl Client {
     pub async fn versions(&self) -> Vec<NodeResult<String>> {
         let pool = self.inner.pool.load_full();
         ask_nodes(pool.nodes.iter(), Admin::Version, |answer| match answer {
-            Answer::Text(version) => Some(version),
-            _ => None,
+            Answer::Text(version) => Ok(version),
+            other => Err(other),
         })
         .await
     }
@@ -53,9 +53,9 @@ impl Client {
             pool.nodes.iter(),
             Admin::Stats(group),
             |answer| match answer {
-                Answer::Rows(rows) => Some(rows),
-                Answer::Done(_) => Some(Vec::new()),
-                _ => None,
+                Answer::Rows(rows) => Ok(rows),
+                Answer::Done(_) => Ok(Vec::new()),
+                other => Err(other),
             },
         )
         .await
@@ -74,10 +74,11 @@ impl Client {
     }
 }
 
+/// Asks each of these nodes. `judge` gives an answer back that is none to what was asked.
 async fn ask_nodes<'a, T>(
     nodes: impl Iterator<Item = &'a Arc<LiveNode>>,
     admin: Admin,
-    judge: impl Fn(Answer) -> Option<T>,
+    judge: impl Fn(Answer) -> Result<T, Answer>,
 ) -> Vec<NodeResult<T>> {
     let asked = nodes.map(|node| {
         let (node, admin) = (Arc::clone(node), &admin);
@@ -85,10 +86,8 @@ async fn ask_nodes<'a, T>(
     });
     let results = join_all(asked.collect()).await.into_iter();
     let judged = results.map(|(node, answer)| {
-        let result = answer.and_then(|answer| {
-            let said = format!("{answer:?}");
-            judge(answer).ok_or_else(|| odd(&said))
-        });
+        let result =
+            answer.and_then(|answer| judge(answer).map_err(|other| odd(&format!("{other:?}"))));
         (node, result)
     });
     judged.collect()

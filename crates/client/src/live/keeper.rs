@@ -12,6 +12,7 @@ use std::future::pending;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -73,10 +74,15 @@ async fn keep(keeper: Keeper, wake: Arc<Notify>) {
 }
 
 impl LiveNode {
-    /// Sets the keeper to work, unless it is.
+    /// Sets the keeper to work, unless it is, or there is no runtime here: then the next call does.
     pub(super) fn keep(self: &Arc<Self>) {
-        if !self.is_kept.load(Ordering::Relaxed) && !self.is_kept.swap(true, Ordering::Relaxed) {
-            tokio::spawn(keep(Keeper(Arc::downgrade(self)), Arc::clone(&self.wake)));
+        if self.is_kept.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current()
+            && !self.is_kept.swap(true, Ordering::Relaxed)
+        {
+            runtime.spawn(keep(Keeper(Arc::downgrade(self)), Arc::clone(&self.wake)));
         }
     }
 

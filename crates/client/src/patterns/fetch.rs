@@ -18,13 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_protocol::client::check_key;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::flight::{Landed, Pilot, Seat};
 use super::ticket::{Begun, Claim, Ticket};
-use crate::client::{Client, command};
+use crate::client::{Client, checked, command};
 use crate::error::Error;
 use crate::ttl::{Ttl, seconds_up};
 use crate::value::IntoBytes;
@@ -263,13 +262,7 @@ impl Client {
         how: &Fetch,
         flags: Option<u32>,
     ) -> Result<Begun<'_>, FetchError<E>> {
-        let key = Bytes::copy_from_slice(key.as_ref());
-        check_key(&key).map_err(|fault| {
-            FetchError::Cache(Error::BadKey {
-                key: key.to_vec(),
-                fault,
-            })
-        })?;
+        let key = checked(key.as_ref()).map_err(FetchError::Cache)?;
         let (pilot, claim, before) = match self.found_or_pilot(&key, how, flags).await {
             Turn::Found(found) => return Ok(Begun::Found(found)),
             Turn::Landed(Err(error)) => match FetchError::told(error) {

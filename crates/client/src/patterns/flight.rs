@@ -86,10 +86,14 @@ impl Flights {
 impl Pilot<'_> {
     /// Whether the key was written since the load began.
     pub(super) fn is_overtaken(&self) -> bool {
+        !self.flights.change(|by_key| self.is_current(by_key))
+    }
+
+    fn is_current(&self, by_key: &HashMap<Bytes, Told>) -> bool {
         let own = self.told.subscribe();
-        let is_own = |told: &Told| told.same_channel(&own);
-        let current = |by_key: &mut HashMap<Bytes, Told>| by_key.get(&self.key).is_some_and(is_own);
-        !self.flights.change(current)
+        by_key
+            .get(&self.key)
+            .is_some_and(|told| told.same_channel(&own))
     }
 
     pub(super) fn land(self, landed: Landed) {
@@ -99,12 +103,8 @@ impl Pilot<'_> {
 
 impl Drop for Pilot<'_> {
     fn drop(&mut self) {
-        let own = self.told.subscribe();
         self.flights.change(|by_key| {
-            if by_key
-                .get(&self.key)
-                .is_some_and(|told| told.same_channel(&own))
-            {
+            if self.is_current(by_key) {
                 by_key.remove(&self.key);
             }
         });

@@ -17,7 +17,6 @@ pub(crate) enum Begun<'a> {
 }
 
 /// By what right a loaded value is stored.
-#[derive(Clone)]
 pub(super) enum Claim {
     /// The item of this CAS unique keeps the place.
     Place(u64),

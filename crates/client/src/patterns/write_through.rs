@@ -3,11 +3,10 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use larder_protocol::client::check_key;
 
 use thiserror::Error;
 
-use crate::client::Client;
+use crate::client::{Client, checked};
 use crate::error::Error;
 use crate::ttl::Ttl;
 use crate::value::IntoBytes;
@@ -60,13 +59,7 @@ impl Client {
     where
         W: Future<Output = Result<(), E>>,
     {
-        let key = Bytes::copy_from_slice(key.as_ref());
-        check_key(&key).map_err(|fault| {
-            WriteError::Key(Error::BadKey {
-                key: key.to_vec(),
-                fault,
-            })
-        })?;
+        let key = checked(key.as_ref()).map_err(WriteError::Key)?;
         let mut guard = UntilWritten {
             client: self,
             key: key.clone(),
