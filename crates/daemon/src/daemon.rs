@@ -5,11 +5,9 @@ use std::sync::Arc;
 use larder_runtime::{Daemon, EmitRow, Snapshot, StatsGroup, TlsConfigs, TlsError};
 
 use crate::logging;
-use crate::reload::Reloads;
+use crate::reload::{Files, Reloads};
 use crate::settings::Settings;
 use crate::stats::{general, items, larder, settings, slabs};
-use crate::tls::Certs;
-use crate::users::Users;
 
 /// The memcached that clients take us for; they parse it.
 pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
@@ -18,23 +16,16 @@ pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
 /// runtime.
 pub(crate) struct Larderd {
     settings: Settings,
-    certs: Option<Arc<Certs>>,
-    users: Option<Arc<Users>>,
+    files: Files,
     reloads: Option<Reloads>,
 }
 
 impl Larderd {
     /// With the settings that the server was started with.
-    pub(crate) fn new(
-        settings: Settings,
-        certs: Option<Arc<Certs>>,
-        users: Option<Arc<Users>>,
-        reloads: Option<Reloads>,
-    ) -> Self {
+    pub(crate) fn new(settings: Settings, files: Files, reloads: Option<Reloads>) -> Self {
         Self {
             settings,
-            certs,
-            users,
+            files,
             reloads,
         }
     }
@@ -46,7 +37,7 @@ impl Daemon for Larderd {
     }
 
     fn stats(&self, group: StatsGroup, snapshot: &Snapshot, emit: &mut EmitRow<'_>) {
-        let tls = self.certs.as_ref();
+        let tls = self.files.certs.as_ref();
         let tls = tls.map(|certs| certs.figures(&self.settings.tls));
         match group {
             StatsGroup::General => general::emit(&self.settings, tls, snapshot, emit),
@@ -56,14 +47,14 @@ impl Daemon for Larderd {
             StatsGroup::Items => items::emit(&self.settings, snapshot, emit),
             StatsGroup::Slabs => slabs::emit(snapshot, emit),
             StatsGroup::Larder => {
-                let users = self.users.as_ref().map(|users| users.figures());
+                let users = self.files.users.as_ref().map(|users| users.figures());
                 larder::emit(tls, users, snapshot, emit);
             }
         }
     }
 
     fn tls(&self) -> Option<Arc<TlsConfigs>> {
-        self.certs.as_ref().map(|certs| certs.configs())
+        self.files.certs.as_ref().map(|certs| certs.configs())
     }
 
     fn refresh_certs(&self) -> Result<(), TlsError> {
@@ -71,12 +62,12 @@ impl Daemon for Larderd {
     }
 
     fn knows_password(&self, user: &[u8], password: &[u8]) -> bool {
-        let users = self.users.as_ref();
+        let users = self.files.users.as_ref();
         users.is_some_and(|users| users.knows(user, password))
     }
 
     fn check_password(&self, user: &[u8], password: &[u8]) -> bool {
-        let users = self.users.as_ref();
+        let users = self.files.users.as_ref();
         users.is_some_and(|users| users.check(user, password))
     }
 

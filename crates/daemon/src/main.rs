@@ -134,19 +134,22 @@ fn serve(mut settings: Settings) -> Result<(), Refusals> {
     systemd::adapt(&mut settings, &passed)?;
     let signals = signals::take_over()?;
     limits::raise(&settings)?;
-    let endpoints = match passed.is_empty() {
-        true => listen::endpoints(&settings)?,
-        false => listen::passed(&settings, passed)?,
+    let passed = match passed.is_empty() {
+        true => None,
+        false => Some(listen::passed(&settings, passed)?),
     };
     // Keys and passwords may be root's alone, so they are read before root is given up.
-    let (certs, users) = (load_certs(&settings)?, load_users(&settings)?);
     let files = Files {
-        certs: certs.clone(),
-        users: users.clone(),
+        certs: load_certs(&settings)?,
+        users: load_users(&settings)?,
     };
     go_on_as_user(&settings, &files)?;
     announce::oddities(&settings);
-    let gate = users.as_ref().map(|users| users.gate());
+    let endpoints = match passed {
+        Some(endpoints) => endpoints,
+        None => listen::endpoints(&settings)?,
+    };
+    let gate = files.users.as_ref().map(|users| users.gate());
     let server = bind(settings.to_config(endpoints, gate))?;
     let mut pidfile = PidFile::prepare(&settings)?;
     port_file::write(&server.local_addrs());
@@ -158,14 +161,14 @@ fn serve(mut settings: Settings) -> Result<(), Refusals> {
         limits::lock_memory(&settings);
     }
     log_queue::start()?;
-    let reloads = Reloads::start(files)?;
+    let reloads = Reloads::start(files.clone())?;
     signals::watch(signals, server.stopper(), reloads.clone())?;
     if let Some(file) = &mut pidfile {
         file.write();
     }
     let remove_at_end = pidfile.filter(|_| settings.background);
     systemd::ready(&server.listening_on());
-    let daemon = Larderd::new(settings, certs, users, reloads);
+    let daemon = Larderd::new(settings, files, reloads);
     let stopped = server.run(Arc::new(daemon));
     if let Some(file) = remove_at_end {
         file.remove();

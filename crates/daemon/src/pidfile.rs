@@ -48,11 +48,11 @@ impl PidFile {
             .pidfile
             .as_deref()
             .filter(|_| settings.background)?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let denied = access(folder, AccessFlags::W_OK | AccessFlags::X_OK).err()?;
+        let denied = access(
+            folder(path).unwrap_or(Path::new(".")),
+            AccessFlags::W_OK | AccessFlags::X_OK,
+        )
+        .err()?;
         Some(refused(path, &denied.into(), settings))
     }
 
@@ -115,6 +115,14 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// The folder that a path lies in; none if it names no file.
+pub(crate) fn folder(path: &Path) -> Option<&Path> {
+    match path.parent()? {
+        here if here.as_os_str().is_empty() => Some(Path::new(".")),
+        folder => Some(folder),
+    }
 }
 
 /// The process that the file names.

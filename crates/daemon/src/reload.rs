@@ -14,6 +14,7 @@ use larder_runtime::TlsError;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::limits::FILES_SETTLE;
+use crate::pidfile::folder;
 use crate::refusal::Refusal;
 use crate::systemd;
 use crate::tls::Certs;
@@ -95,13 +96,6 @@ fn watch(paths: &[&Path], changed: Sender<Reason>) -> Option<RecommendedWatcher>
             log::warn!("changes of files are not noticed ({error}); SIGHUP has them read anew");
         })
         .ok()
-}
-
-fn folder(path: &Path) -> Option<&Path> {
-    match path.parent()? {
-        here if here.as_os_str().is_empty() => Some(Path::new(".")),
-        folder => Some(folder),
-    }
 }
 
 impl Files {

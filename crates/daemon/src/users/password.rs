@@ -7,7 +7,7 @@ use argon2::password_hash::rand_core::{OsRng, RngCore};
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use blake2::{Blake2s256, Digest as _};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use crate::limits::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, HASH_WORKERS_MAX};
 
@@ -77,23 +77,19 @@ impl Password {
 
     /// Whether this is it. How long that takes does not tell how much of it is right. May take tens of milliseconds.
     pub(crate) fn is(&self, password: &[u8]) -> bool {
-        let given = digest(password);
-        match self {
-            Self::Plain(kept) => kept.ct_eq(&given).into(),
-            Self::Hashed { hash, found_right } => {
-                let before = found_right.get().map(|kept| kept.ct_eq(&given));
-                if before.is_some_and(Choice::into) {
-                    return true;
-                }
-                let right = PasswordHash::new(hash)
-                    .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
-                if right {
-                    // Another has found it meanwhile.
-                    let _ = found_right.set(given);
-                }
-                right
-            }
+        if self.is_known(password) {
+            return true;
         }
+        let Self::Hashed { hash, found_right } = self else {
+            return false;
+        };
+        let right = PasswordHash::new(hash)
+            .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
+        if right {
+            // Another has found it meanwhile.
+            let _ = found_right.set(digest(password));
+        }
+        right
     }
 }
 
