@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use larder_store::RelTime;
 
-use crate::client_limits::ClientLimits;
-use crate::config::Protocol;
+use crate::config::{Config, Protocol};
 use crate::execute::{CloseReason, Session, Unfinished};
 use crate::gate::{Gate, Pass};
 use crate::limits::{ENTRY_INPUT_MAX, LONG_INPUT_BYTES};
 use crate::seats::Seat;
-use crate::shared::ConnInfo;
+use crate::shared::{ConnInfo, Shared};
 use crate::socket::Socket;
 use crate::tls::Fault;
 use crate::watch::Drained;
@@ -92,15 +91,14 @@ impl Conn {
     /// for it, if so.
     pub(crate) fn see_handshake(
         &mut self,
-        limits: &ClientLimits,
-        for_admins: bool,
+        shared: &Shared,
+        config: &Config,
     ) -> Option<CloseReason> {
         if self.socket.is_handshaking() {
             return None;
         }
         let certificate = self.socket.client_certificate()?;
-        self.session
-            .show_certificate(certificate, limits, for_admins)
+        self.session.show_certificate(certificate, shared, config)
     }
 
     /// Sees whether it is in by now.

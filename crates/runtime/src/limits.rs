@@ -52,7 +52,7 @@ pub(crate) const ENTRY_INPUT_MAX: usize = 8 * 1024;
 
 /// Bytes a second at which a request must come in on the average, once `-o request_timeout` is over: a client that is slow
 /// but moves is let finish, one that sends a byte now and then is not.
-pub(crate) const SLOWEST_REQUEST: u32 = 1024;
+pub(crate) const SLOWEST_REQUEST: usize = 1024;
 
 /// How long who has given a wrong password waits for its next attempt to be judged: twice as long after each failure, up
 /// to the most, and half as long after a right one. So many failures are counted at most; they are forgotten so long after
@@ -91,11 +91,11 @@ pub(crate) const PREFIXES_MAX: u64 = 10_000;
 
 /// Rows of one step of a list of prefixes, of connections (four lines each), of items' sizes: some 20 KB at most.
 pub(crate) const PREFIXES_PER_STEP: usize = 64;
+pub(crate) const CONNS_PER_STEP: usize = 64;
+pub(crate) const SIZES_PER_STEP: usize = 256;
 
 /// Users that are listed in one step.
 pub(crate) const USERS_PER_STEP: usize = 64;
-pub(crate) const CONNS_PER_STEP: usize = 64;
-pub(crate) const SIZES_PER_STEP: usize = 256;
 
 /// Bytes from which a list of prefixes goes on in another row of the binary protocol; one step's may lie on top.
 pub(crate) const DETAIL_ROW_BYTES: usize = 32 * 1024;

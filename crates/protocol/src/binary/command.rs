@@ -184,7 +184,8 @@ impl Refused {
     }
 
     /// A refusal of one frame among others, whose value is to be dropped.
-    pub(super) const fn dropping(status: ReplyStatus, value_len: u32) -> Self {
+    #[must_use]
+    pub const fn dropping(status: ReplyStatus, value_len: u32) -> Self {
         Self {
             status,
             close: false,

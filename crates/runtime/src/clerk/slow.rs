@@ -33,7 +33,7 @@ impl Slow {
             count: 0,
             until: now,
         });
-        let delay = FAILURE_DELAY.saturating_mul(1 << failures.count.min(10));
+        let delay = FAILURE_DELAY * (1 << failures.count);
         failures.count = (failures.count + 1).min(FAILURES_COUNTED);
         failures.until = now + delay.min(FAILURE_DELAY_MAX);
     }

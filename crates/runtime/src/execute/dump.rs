@@ -12,7 +12,7 @@ use larder_protocol::text::{
 };
 use larder_store::{ItemFacts, ItemInfo, ListAt, WalkAt};
 
-use super::guard::dump_act;
+use super::guard::{dump_act, rights_of};
 use super::session::{Dumping, State};
 use super::{Pause, Session, Turn};
 use crate::gate::{Act, Rights};
@@ -104,12 +104,10 @@ impl Turn<'_> {
             return None;
         };
         let act = dumping.what.act();
-        if !session.may(act) {
-            out.extend_from_slice(ErrorText::PermissionDenied.line());
-            session.state = State::Line;
+        if session.is_cut_short(act, None, out) {
             return None;
         }
-        let rights = session.pass.as_ref().and_then(|pass| pass.rights());
+        let rights = rights_of(&session.pass);
         let State::Dumping(dumping) = &mut session.state else {
             return None;
         };

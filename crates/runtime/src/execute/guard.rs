@@ -4,7 +4,7 @@
 //! by are judged where they are recognised, and go the way that everybody's go; every other command is judged when it is
 //! decoded.
 
-use larder_protocol::binary::{self, ReplyStatus, reply as frames};
+use larder_protocol::binary::{self, Echo, ReplyStatus, reply as frames};
 use larder_protocol::limits::KEY_MAX;
 use larder_protocol::meta::{self, plain_get};
 use larder_protocol::text::{
@@ -102,14 +102,11 @@ impl Turn<'_> {
             return None;
         }
         self.note_denied(pass);
-        let refused = binary::Refused {
-            status: ReplyStatus::Denied,
-            close: false,
-            swallow: match request.command {
-                binary::Command::Store(store) => store.value_len,
-                _ => 0,
-            },
+        let value_len = match request.command {
+            binary::Command::Store(store) => store.value_len,
+            _ => 0,
         };
+        let refused = binary::Refused::dropping(ReplyStatus::Denied, value_len);
         let refused = refuse(session, request.echo, refused, out);
         Some((head_len, refused.err()))
     }
@@ -138,6 +135,24 @@ impl Session {
         }
         dismissed
     }
+
+    /// Ends and refuses what goes on step by step and its client may do no longer. False for what it may.
+    pub(super) fn is_cut_short(&mut self, act: Act, echo: Option<Echo>, out: &mut Vec<u8>) -> bool {
+        let denied = !self.may(act);
+        if denied {
+            match echo {
+                Some(echo) => frames::error(out, echo, ReplyStatus::Denied),
+                None => out.extend_from_slice(ErrorText::PermissionDenied.line()),
+            }
+            self.state = State::Line;
+        }
+        denied
+    }
+}
+
+/// What a client may do, where that is not everything. It takes the field, since the state beside it is changed meanwhile.
+pub(super) fn rights_of(pass: &Option<Box<Pass>>) -> Option<&Rights> {
+    pass.as_ref()?.rights()
 }
 
 /// Whether what a stranger sends is the text protocol's handshake. Any `set` is; but where strangers may `set`, only one

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::mem;
 
-use larder_protocol::binary::{Echo, ReplyStatus, reply as frames};
-use larder_protocol::text::{ErrorText, reply};
+use larder_protocol::binary::{Echo, reply as frames};
+use larder_protocol::text::reply;
 
+use super::guard::rights_of;
 use super::session::State;
 use super::stats::{CONN_STATES, LISTENING, end, row};
 use super::{Pause, Session, Turn};
@@ -116,15 +117,10 @@ impl Turn<'_> {
             return None;
         };
         let (act, echo) = listing.asked();
-        if !session.may(act) {
-            match echo {
-                Some(echo) => frames::error(out, echo, ReplyStatus::Denied),
-                None => out.extend_from_slice(ErrorText::PermissionDenied.line()),
-            }
-            session.state = State::Line;
+        if session.is_cut_short(act, echo, out) {
             return None;
         }
-        let rights = session.pass.as_ref().and_then(|pass| pass.rights());
+        let rights = rights_of(&session.pass);
         let State::Listing(listing) = &mut session.state else {
             return None;
         };
@@ -163,10 +159,8 @@ impl Turn<'_> {
             None => &mut *out,
         };
         // Only those that no key has which it may not read.
-        let may_know = |prefix: &[u8]| {
-            let begin = [prefix, &[self.config.prefix_delimiter]].concat();
-            rights.is_none_or(|rights| rights.may_read(&begin))
-        };
+        let begin = |prefix: &[u8]| [prefix, &[self.config.prefix_delimiter]].concat();
+        let may_know = |prefix: &[u8]| rights.is_none_or(|rights| rights.may_read(&begin(prefix)));
         for (prefix, counts) in prefixes.iter().filter(|(prefix, _)| may_know(prefix)) {
             let PrefixCounts {
                 gets,

@@ -11,18 +11,18 @@ use larder_store::{Pending, Pin, RelTime, StoreRequest, StoreStats};
 use super::Spot;
 use super::dump::{DumpAs, DumpAt};
 use super::gated::no_place;
+use super::guard::rights_of;
 use super::list::Listing;
 use super::meta::MetaFilling;
 use super::upkeep::Ask;
 use crate::clerk;
-use crate::client_limits::ClientLimits;
-use crate::config::Protocol;
+use crate::config::{Config, Protocol};
 use crate::daemon::StatsGroup;
-use crate::gate::{Act, Pass};
+use crate::gate::{Act, Pass, Rights};
 use crate::limits::SLOWEST_REQUEST;
 use crate::shared::Shared;
 use crate::tls;
-use crate::watch::{Drained, Feed, Watcher, Watchers};
+use crate::watch::{Drained, Feed, Watcher, Watchers, key_in};
 
 /// Why a connection's turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,7 +308,7 @@ pub(crate) struct Unfinished {
 impl Unfinished {
     /// Whether it has had its time.
     pub(crate) fn is_late(self, timeout_s: u32, now: RelTime) -> bool {
-        let more = self.came / SLOWEST_REQUEST as usize;
+        let more = self.came / SLOWEST_REQUEST;
         (now.saturating_sub(self.since) as usize) > (timeout_s as usize).saturating_add(more)
     }
 }
@@ -356,14 +356,14 @@ impl Session {
     pub(crate) fn show_certificate(
         &mut self,
         certificate: &[u8],
-        limits: &ClientLimits,
-        for_admins: bool,
+        shared: &Shared,
+        config: &Config,
     ) -> Option<CloseReason> {
-        let names = tls::names_in(certificate);
-        let names = names.iter().map(AsRef::as_ref);
         let pass = self.pass.as_mut()?;
-        pass.see_room(for_admins);
-        no_place(pass.let_in_by_cert(names, limits))
+        let names = tls::names_in(certificate);
+        let limits = &config.client_limits;
+        pass.see_room(shared.only_admins(limits, config.conn_limit));
+        no_place(pass.let_in_by_cert(names.iter().map(AsRef::as_ref), limits))
     }
 
     /// What it speaks; [`Wire::Gated`] for text of whoever is not in, or may not do everything. Looked at anew for each
@@ -418,9 +418,13 @@ impl Session {
         let State::Watching(watcher) = &mut self.state else {
             return Drained::default();
         };
-        let rights = self.pass.as_ref().and_then(|pass| pass.rights());
-        let may_see = |key: &[u8]| rights.is_none_or(|rights| rights.may_read_encoded(key));
-        watcher.drain(out, bytes_max, |key| may && key.is_none_or(may_see))
+        let rights = rights_of(&self.pass);
+        let may_see = |rights: &Rights, line: &[u8]| {
+            key_in(line).is_none_or(|key| rights.may_read_encoded(key))
+        };
+        watcher.drain(out, bytes_max, |line| {
+            may && rights.is_none_or(|rights| may_see(rights, line))
+        })
     }
 
     /// Whether it is a watcher.

@@ -156,12 +156,12 @@ impl Watcher {
     }
 
     /// Takes the batches that have come and appends their lines to `out`, in the order of their gids, up to `bytes_max`.
-    /// `may_see` is asked for each line, with the key in it if it has one, encoded as it stands there.
+    /// `may_see` is asked for each line.
     pub(crate) fn drain(
         &mut self,
         out: &mut Vec<u8>,
         bytes_max: usize,
-        may_see: impl Fn(Option<&[u8]>) -> bool,
+        may_see: impl Fn(&[u8]) -> bool,
     ) -> Drained {
         // First this, then the batches: whoever comes between wakes again. Not by `set`, which does not see what was sent
         // by whoever found the worker woken: his batch could be missed here, and nobody wake for it.
@@ -169,7 +169,7 @@ impl Watcher {
         let batches: Vec<Arc<Batch>> = self.batches.try_iter().collect();
         let all = batches.iter().flat_map(|batch| batch.lines());
         let mut lines: Vec<(u64, &[u8])> = all
-            .filter(|&(gid, stream, line)| self.feed.wants(gid, stream) && may_see(key_in(line)))
+            .filter(|&(gid, stream, line)| self.feed.wants(gid, stream) && may_see(line))
             .map(|(gid, _, line)| (gid, line))
             .collect();
         lines.sort_unstable_by_key(|&(gid, _)| gid);
@@ -197,8 +197,8 @@ impl Watcher {
     }
 }
 
-/// The key that a line tells of, as it stands there.
-fn key_in(line: &[u8]) -> Option<&[u8]> {
+/// The key that a line tells of, encoded as it stands there.
+pub(crate) fn key_in(line: &[u8]) -> Option<&[u8]> {
     const BEFORE: &[u8] = b" key=";
     let at = line.windows(BEFORE.len()).position(|part| part == BEFORE)?;
     line[at + BEFORE.len()..].split(|&byte| byte == b' ').next()

@@ -20,7 +20,7 @@ mod journal;
 mod line;
 mod observers;
 
-pub(crate) use feed::{Drained, Feed, NoWatcher, Watcher, Watchers};
+pub(crate) use feed::{Drained, Feed, NoWatcher, Watcher, Watchers, key_in};
 pub(crate) use journal::Journal;
 pub(crate) use line::{Entry, Remote};
 pub(crate) use observers::Observers;

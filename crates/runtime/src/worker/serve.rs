@@ -145,11 +145,7 @@ impl<'a> Worker<'a> {
             let room = &mut self.read_buf[..room];
             let came = read(conn, room, self.face, &mut self.quota, self.now);
             let no_place = match handshaking {
-                true => {
-                    let limits = &turn.config.client_limits;
-                    let for_admins = turn.shared.only_admins(limits, turn.config.conn_limit);
-                    conn.see_handshake(limits, for_admins)
-                }
+                true => conn.see_handshake(turn.shared, turn.config),
                 false => None,
             };
             pause = match (no_place, came) {
