@@ -5,7 +5,7 @@
 
 use larder_protocol::limits::LINE_MAX;
 use larder_runtime::UsersFile;
-use larder_runtime::harness::{Client, Harness, PASSWORD};
+use larder_runtime::harness::{Client, ENTRY, Harness, PASSWORD};
 use libfuzzer_sys::fuzz_target;
 
 const MEMORY: u64 = 16 << 20;
@@ -56,7 +56,7 @@ fn replies(
 ) -> Vec<u8> {
     let admitted = UsersFile::read(file, |_| Ok(()))
         .expect("a good file")
-        .admitted();
+        .admitted(|()| ENTRY);
     let mut harness = Harness::guarded(1, MEMORY, admitted).expect("a descriptor");
     let mut ann = harness.connect();
     let put = b"set a 0 0 9\r\nann right\r\nset secret 0 0 12\r\nconfidential\r\n";

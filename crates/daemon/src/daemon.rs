@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_runtime::{Daemon, EmitRow, Snapshot, StatsGroup, TlsConfigs, TlsError};
+use larder_runtime::{Daemon, EmitRow, EntryId, Snapshot, StatsGroup, TlsConfigs, TlsError};
 
 use crate::logging;
 use crate::reload::{Files, Reloads};
@@ -61,14 +61,12 @@ impl Daemon for Larderd {
         self.reloads.as_ref().map_or(Ok(()), Reloads::ask)
     }
 
-    fn knows_password(&self, user: &[u8], password: &[u8]) -> bool {
-        let users = self.files.users.as_ref();
-        users.is_some_and(|users| users.knows(user, password))
+    fn known_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId> {
+        self.files.users.as_ref()?.known(user, password)
     }
 
-    fn check_password(&self, user: &[u8], password: &[u8]) -> bool {
-        let users = self.files.users.as_ref();
-        users.is_some_and(|users| users.check(user, password))
+    fn check_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId> {
+        self.files.users.as_ref()?.check(user, password)
     }
 
     fn set_verbosity(&self, level: u32) {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use crate::gate::EntryId;
 use crate::snapshot::Snapshot;
 use crate::tls::{TlsConfigs, TlsError};
 
@@ -48,13 +49,13 @@ pub trait Daemon: Send + Sync + 'static {
     /// there is TLS, and never on a worker.
     fn refresh_certs(&self) -> Result<(), TlsError>;
 
-    /// Whether this is the user's password, which may take a while; never asked on a worker. How long it takes must not tell
-    /// how much of it is right.
-    fn check_password(&self, user: &[u8], password: &[u8]) -> bool;
+    /// The entry whose password this is, if it is one of the user's, which may take a while; never asked on a worker. How
+    /// long it takes must not tell how much of it is right.
+    fn check_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId>;
 
-    /// Whether this is the user's password, as far as that can be told without a hash: it stands in the file as it is, or was
-    /// found to be right before. What is found there is no secret's length or beginning: it is compared in constant time.
-    fn knows_password(&self, user: &[u8], password: &[u8]) -> bool;
+    /// The same as far as it can be told without a hash: the password stands in the file as it is, or was found to be right
+    /// before. What is found there is no secret's length or beginning: it is compared in constant time.
+    fn known_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId>;
 
     /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
     fn set_verbosity(&self, level: u32);

@@ -16,7 +16,7 @@ use crate::config::{Config, Protocol};
 use crate::daemon::{Daemon, EmitRow, StatsGroup};
 use crate::event_loop::EventLoop;
 use crate::execute::{Pause, Session, Turn};
-use crate::gate::{Admitted, Gate, Pass};
+use crate::gate::{Admitted, EntryId, Gate, Pass};
 use crate::limits::STEP_BUDGET;
 use crate::shared::{ConnInfo, Globals, Shared};
 use crate::snapshot::Snapshot;
@@ -56,6 +56,9 @@ pub struct Client {
     closed: bool,
 }
 
+/// The number of the entry of each such password.
+pub const ENTRY: EntryId = 0;
+
 /// A daemon that has nothing to tell.
 struct Silent;
 
@@ -70,11 +73,11 @@ impl Daemon for Silent {
     fn refresh_certs(&self) -> Result<(), TlsError> {
         Ok(())
     }
-    fn knows_password(&self, _: &[u8], _: &[u8]) -> bool {
-        false
+    fn known_password(&self, _: &[u8], _: &[u8]) -> Option<EntryId> {
+        None
     }
-    fn check_password(&self, _: &[u8], password: &[u8]) -> bool {
-        password == PASSWORD
+    fn check_password(&self, _: &[u8], password: &[u8]) -> Option<EntryId> {
+        (password == PASSWORD).then_some(ENTRY)
     }
     fn set_verbosity(&self, _: u32) {}
 }
@@ -318,7 +321,8 @@ mod tests {
     #[test]
     fn a_gate_that_lets_in_whoever_says_the_password() {
         let file = UsersFile::read(b"ann:x\n@ann read\n", |_| Ok(())).expect("a file");
-        let harness = Harness::guarded(1, 64 << 20, file.admitted()).expect("a descriptor");
+        let harness =
+            Harness::guarded(1, 64 << 20, file.admitted(|()| ENTRY)).expect("a descriptor");
         let mut client = harness.connect();
         let replies = harness.feed(
             &mut client,

@@ -50,7 +50,7 @@ pub use client_limits::ClientLimits;
 pub use clock::Stopwatch;
 pub use config::{Config, Endpoint, Place, Protocol};
 pub use daemon::{Daemon, EmitRow, StatsGroup, Stop};
-pub use gate::{Admitted, Gate, Rights, User, UsersFile, judge_name};
+pub use gate::{Admitted, EntryId, Gate, Rights, User, UsersFile, judge_name};
 pub use larder_store::{ClassStats, StoreStats};
 pub use passed::Passed;
 pub use snapshot::{Counters, Snapshot};

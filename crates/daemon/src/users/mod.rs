@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use larder_runtime::{Gate, UsersFile};
+use larder_runtime::{EntryId, Gate, UsersFile};
 
 use self::password::Password;
 use crate::limits::USERS_FILE_MAX;
@@ -54,7 +54,7 @@ impl Users {
         let stamp = secret::stamp(path);
         let allow_world_readable = settings.allow_world_readable_secrets;
         let file = read(path, allow_world_readable).map_err(|why| Refusal::value(why).at("-Y"))?;
-        let gate = Gate::new(file.admitted(), settings.sasl);
+        let gate = Gate::new(file.admitted(Password::id), settings.sasl);
         let figures = UsersFigures {
             users: file.count(),
             ..UsersFigures::default()
@@ -93,7 +93,8 @@ impl Users {
         let mut figures = old.figures;
         let file = match read(&self.path, self.allow_world_readable) {
             Ok(file) => {
-                self.gate.replace(file.admitted());
+                // The gate first: who is judged meanwhile by the old file comes in only by what is in both.
+                self.gate.replace(file.admitted(Password::id));
                 figures.users = file.count();
                 figures.reloads += 1;
                 log::info!("users are read anew and in force: {}", file.count());
@@ -112,40 +113,35 @@ impl Users {
         }));
     }
 
-    /// Whether this is one of the user's passwords. A name that is nobody's takes as long as one that is somebody's.
-    pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> bool {
+    /// The entry whose password this is, if it is one of the user's. Where there are hashes, a wrong password takes one for
+    /// everybody: how long it took does not tell whether the name is somebody's.
+    pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> Option<EntryId> {
+        if let Some(entry) = self.known(name, password) {
+            return Some(entry);
+        }
         let file = Arc::clone(&self.in_force.load().file);
-        let known = file.passwords(name);
-        let judged = match known {
-            [] => costliest(&file),
-            known => known,
-        };
-        let all = judged.iter().map(|one| one.is(password));
-        let right = all.fold(false, |any, right| any | right);
-        right && !known.is_empty()
+        let listed = file.passwords(name);
+        let right = listed.iter().find(|one| one.is_by_hash(password));
+        if !listed.iter().any(Password::is_hashed) {
+            let decoy = file.all_passwords().flatten().find(|one| one.is_hashed());
+            _ = decoy.map(|decoy| decoy.is_by_hash(password));
+        }
+        right.map(Password::id)
     }
 
-    /// Whether it is known without a hash that this is one of the user's passwords.
-    pub(crate) fn knows(&self, name: &[u8], password: &[u8]) -> bool {
+    /// The same as far as it can be told without a hash.
+    pub(crate) fn known(&self, name: &[u8], password: &[u8]) -> Option<EntryId> {
         let file = Arc::clone(&self.in_force.load().file);
-        let all = file.passwords(name).iter();
-        let known = all.map(|one| one.is_known(password));
-        known.fold(false, |any, known| any | known)
+        // Made for names that are nobody's, too.
+        let given = password::digest(password);
+        let mut listed = file.passwords(name).iter();
+        listed.find(|one| one.is_known(&given)).map(Password::id)
     }
 
     /// For `stats`.
     pub(crate) fn figures(&self) -> UsersFigures {
         self.in_force.load().figures
     }
-}
-
-/// The passwords of somebody that take long to be judged.
-fn costliest(file: &List) -> &[Password] {
-    let is_hashed = |password: &Password| matches!(password, Password::Hashed { .. });
-    let mut all = file.all_passwords();
-    all.find(|passwords| passwords.iter().any(is_hashed))
-        .or_else(|| file.all_passwords().find(|passwords| !passwords.is_empty()))
-        .unwrap_or_default()
 }
 
 /// Reads all of it, only if it is a secret.
@@ -175,6 +171,12 @@ mod tests {
 
     use super::*;
 
+    impl Users {
+        fn lets_in(&self, name: &[u8], password: &[u8]) -> bool {
+            self.check(name, password).is_some()
+        }
+    }
+
     /// A file of users, and what is read from it.
     fn users(text: &str) -> (TempDir, Users) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -197,8 +199,8 @@ mod tests {
     fn any_password_of_a_user_is_right_and_no_other() {
         let hashed = password::hash(b"hashed").expect("a hash");
         let (_folder, users) = users(&format!("ann:one\nann:two\nbob:{hashed}\n"));
-        assert!(users.check(b"ann", b"one") && users.check(b"ann", b"two"));
-        assert!(users.check(b"bob", b"hashed") && users.check(b"bob", b"hashed"));
+        assert!(users.lets_in(b"ann", b"one") && users.lets_in(b"ann", b"two"));
+        assert!(users.lets_in(b"bob", b"hashed") && users.lets_in(b"bob", b"hashed"));
         for (name, password) in [
             (&b"ann"[..], &b"three"[..]),
             (b"bob", b"one"),
@@ -206,7 +208,7 @@ mod tests {
             (b"eve", b"hashed"),
             (b"", b""),
         ] {
-            assert!(!users.check(name, password), "{}", name.escape_ascii());
+            assert!(!users.lets_in(name, password), "{}", name.escape_ascii());
         }
     }
 
@@ -220,11 +222,11 @@ mod tests {
             assert!(users.file_changed());
             users.reload();
             assert!(!users.file_changed());
-            assert!(users.check(b"ann", b"one") && !users.check(b"ann", b"new"));
+            assert!(users.lets_in(b"ann", b"one") && !users.lets_in(b"ann", b"new"));
         }
         write(&path, "bob:new\n");
         users.reload();
-        assert!(users.check(b"bob", b"new") && !users.check(b"ann", b"one"));
+        assert!(users.lets_in(b"bob", b"new") && !users.lets_in(b"ann", b"one"));
         let UsersFigures {
             users,
             reloads,

@@ -7,6 +7,7 @@ use argon2::password_hash::rand_core::{OsRng, RngCore};
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use blake2::{Blake2s256, Digest as _};
+use larder_runtime::EntryId;
 use subtle::ConstantTimeEq;
 
 use crate::limits::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, HASH_WORKERS_MAX};
@@ -21,7 +22,7 @@ const PASSES: u32 = 5;
 
 /// A digest under a key that only this process knows: what has another length is compared in the same time, and no
 /// clear text is kept.
-type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 /// The key of all digests.
 static KEY: OnceLock<Digest> = OnceLock::new();
@@ -65,21 +66,33 @@ impl Password {
         })
     }
 
-    /// Whether it is known without a hash that this is it.
-    pub(crate) fn is_known(&self, password: &[u8]) -> bool {
+    /// What tells its entry from others while this process lives: nobody can make another of the same number, since the
+    /// key is not known.
+    pub(crate) fn id(&self) -> EntryId {
+        let digest = match self {
+            Self::Plain(kept) => *kept,
+            Self::Hashed { hash, .. } => digest(hash.as_bytes()),
+        };
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        EntryId::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// Whether it is known without a hash that this is it, compared in constant time.
+    pub(crate) fn is_known(&self, given: &Digest) -> bool {
         let kept = match self {
             Self::Plain(kept) => Some(kept),
             Self::Hashed { found_right, .. } => found_right.get(),
         };
-        let given = digest(password);
-        kept.is_some_and(|kept| kept.ct_eq(&given).into())
+        kept.is_some_and(|kept| kept.ct_eq(given).into())
     }
 
-    /// Whether this is it. How long that takes does not tell how much of it is right. May take tens of milliseconds.
-    pub(crate) fn is(&self, password: &[u8]) -> bool {
-        if self.is_known(password) {
-            return true;
-        }
+    /// Whether a hash stood there.
+    pub(crate) fn is_hashed(&self) -> bool {
+        matches!(self, Self::Hashed { .. })
+    }
+
+    /// Whether the hash is of this; it is known then. May take tens of milliseconds, and does not tell how much is right.
+    pub(crate) fn is_by_hash(&self, password: &[u8]) -> bool {
         let Self::Hashed { hash, found_right } = self else {
             return false;
         };
@@ -93,7 +106,7 @@ impl Password {
     }
 }
 
-fn digest(password: &[u8]) -> Digest {
+pub(crate) fn digest(password: &[u8]) -> Digest {
     let key = KEY.get_or_init(|| {
         let mut key = Digest::default();
         OsRng.fill_bytes(&mut key);
@@ -116,6 +129,12 @@ pub(crate) fn hash(password: &[u8]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Password {
+        fn is(&self, password: &[u8]) -> bool {
+            self.is_known(&digest(password)) || self.is_by_hash(password)
+        }
+    }
 
     #[test]
     fn plain_passwords_are_compared_whole() {

@@ -20,6 +20,7 @@ use crate::EndProcessOnPanic;
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::daemon::Daemon;
+use crate::gate::EntryId;
 use crate::limits::REGULARS_MAX;
 use crate::quota::{Cause, Quota};
 use crate::shared::ConnInfo;
@@ -43,12 +44,15 @@ pub(crate) struct Claim {
     pub(crate) info: Arc<ConnInfo>,
 }
 
+/// A user's name, and the entry by whose password it was proven.
+pub(crate) type Proven = (Box<[u8]>, EntryId);
+
 /// What the daemon says.
 pub(crate) enum Answer {
     /// They are in force, or why not.
     Certs(Result<(), TlsError>),
-    /// The user's name, if the password is right.
-    Judged(Option<Box<[u8]>>),
+    /// The user's name and the entry whose password it was, if one was right.
+    Judged(Option<Proven>),
 }
 
 /// A question's other end: the answer comes here, and who drops it wants it no more.
@@ -135,8 +139,8 @@ impl ByHand {
             let said = match question {
                 Question::RefreshCerts => Answer::Certs(daemon.refresh_certs()),
                 Question::Claim(claim) => {
-                    let right = daemon.check_password(&claim.user, &claim.password);
-                    Answer::Judged(right.then_some(claim.user))
+                    let entry = daemon.check_password(&claim.user, &claim.password);
+                    Answer::Judged(entry.map(|entry| (claim.user, entry)))
                 }
             };
             // Whoever asked may be gone.
@@ -193,9 +197,9 @@ impl Desk {
     fn take(&mut self, asked: Asked) {
         if let Question::Claim(claim) = &asked.question
             && self.regulars.contains(&claim.regular())
-            && self.daemon.knows_password(&claim.user, &claim.password)
+            && let Some(entry) = self.daemon.known_password(&claim.user, &claim.password)
         {
-            let answer = Answer::Judged(Some(claim.user.clone()));
+            let answer = Answer::Judged(Some((claim.user.clone(), entry)));
             return asked.answer(answer);
         }
         self.waiting.push(asked);
@@ -219,14 +223,14 @@ impl Desk {
         asked.answer(answer);
     }
 
-    fn judge(&mut self, claim: &Claim) -> Option<Box<[u8]>> {
-        if self.daemon.check_password(&claim.user, &claim.password) {
+    fn judge(&mut self, claim: &Claim) -> Option<Proven> {
+        if let Some(entry) = self.daemon.check_password(&claim.user, &claim.password) {
             self.slow.succeeded(claim.address());
             if self.regulars.len() >= REGULARS_MAX {
                 self.regulars.clear();
             }
             self.regulars.insert(claim.regular());
-            return Some(claim.user.clone());
+            return Some((claim.user.clone(), entry));
         }
         self.slow.failed(claim.address(), self.clock.elapsed());
         if let Some(left_out) = self.quota.take(Cause::Auth, self.clock.now()) {

@@ -42,7 +42,7 @@ impl Turn<'_> {
         };
         session.state = State::Line;
         match answer {
-            Answer::Judged(user) => return self.judged(session, user.as_deref(), teller, out),
+            Answer::Judged(proven) => return self.judged(session, proven, teller, out),
             Answer::Certs(outcome) => {
                 let text = match outcome {
                     Ok(()) => reply::OK.to_vec(),

@@ -9,7 +9,7 @@ use super::binary::refuse;
 use super::session::{Reply, State, Teller};
 use super::text::Used;
 use super::{CloseReason, Pause, Session, Turn};
-use crate::clerk::{Claim, Question};
+use crate::clerk::{Claim, Proven, Question};
 use crate::gate::Admission;
 use crate::snapshot::Counter;
 
@@ -105,15 +105,15 @@ impl Turn<'_> {
     pub(super) fn judged(
         &self,
         session: &mut Session,
-        user: Option<&[u8]>,
+        proven: Option<Proven>,
         teller: Teller,
         out: &mut Vec<u8>,
     ) -> Option<Pause> {
         let limits = &self.config.client_limits;
-        let admission = match (user, &mut session.pass) {
-            (Some(name), Some(pass)) => {
+        let admission = match (proven, &mut session.pass) {
+            (Some((name, entry)), Some(pass)) => {
                 pass.see_room(self.shared.only_admins(limits, self.config.conn_limit));
-                pass.let_in(name, limits)
+                pass.let_in(&name, entry, limits)
             }
             _ => Admission::Unlisted,
         };

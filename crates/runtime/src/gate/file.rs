@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::acts::Acts;
 use super::rights::{Prefix, Rights};
-use super::{Admitted, STRANGERS, User};
+use super::{Admitted, EntryId, STRANGERS, User};
 use crate::limits::{
     CERTS_PER_USER_MAX, PASSWORDS_PER_USER_MAX, PREFIXES_PER_USER_MAX, USER_NAME_MAX, USERS_MAX,
 };
@@ -189,10 +189,11 @@ impl<P> UsersFile<P> {
         self.users.values().map(|user| &user.passwords[..])
     }
 
-    /// Whom the gate lets in.
-    pub fn admitted(&self) -> Admitted {
+    /// Whom the gate lets in; `id` tells passwords apart.
+    pub fn admitted(&self, id: impl Fn(&P) -> EntryId) -> Admitted {
         let users = self.users.iter().map(|(name, user)| User {
             name: name.clone(),
+            passwords: user.passwords.iter().map(&id).collect(),
             certs: user.certs.clone(),
             rights: user.rights.clone(),
         });
@@ -321,9 +322,9 @@ mod tests {
         assert_eq!(file.passwords(b"baz"), [&b"@a prefix=:b c"[..], b"new"]);
         assert_eq!(file.passwords(b"default"), [b"x"]);
         assert_eq!(file.passwords(b"eve"), [b""; 0]);
-        assert!(file.admitted().strangers.is_none());
+        assert!(file.admitted(|_| 0).strangers.is_none());
         assert!(
-            file.admitted()
+            file.admitted(|_| 0)
                 .users
                 .iter()
                 .all(|user| user.rights.is_none())
@@ -335,7 +336,7 @@ mod tests {
         let text = b"@ann  read,write,  stats prefix=app: prefix=web:\r\nann:x\nbob:x\n\
             @carl cert=carl.example cert=Carl%20C.%25\n@default get prefix=open:\n\
             @dora admin cert=d\ndora:y\n";
-        let Admitted { users, strangers } = read(text).expect("a file").admitted();
+        let Admitted { users, strangers } = read(text).expect("a file").admitted(|_| 0);
         let user = |name: &str| {
             let found = users.iter().find(|user| *user.name == *name.as_bytes());
             found.expect(name).clone()

@@ -25,11 +25,16 @@ use crate::shared::{ConnInfo, Number};
 /// Whoever has not said who it is, in the users file.
 const STRANGERS: &[u8] = b"default";
 
+/// What tells the entries of the users file apart that have passwords: the same as long as the entry is.
+pub type EntryId = u64;
+
 /// Somebody who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The name, any bytes.
     pub name: Box<[u8]>,
+    /// The entries by whose passwords the user may come in.
+    pub passwords: Vec<EntryId>,
     /// Names in client certificates (their subject's CN, or a SAN) that are this user's.
     pub certs: Vec<Box<[u8]>>,
     /// What the user may do; none is everything.
@@ -86,8 +91,8 @@ impl Gate {
         }
     }
 
-    /// Puts others into the place of the users. Whoever is in and no longer listed is out with the next command, and
-    /// whoever is listed has the new rights.
+    /// Puts others into the place of the users. Whoever is in by an entry that is no longer listed is out with the
+    /// next command, and whoever is listed has the new rights.
     pub fn replace(&self, admitted: Admitted) {
         let old = self.users.load_full();
         self.users.store(Arc::new(Users::new(admitted, Some(&old))));
@@ -151,6 +156,7 @@ impl Users {
         let strangers = admitted.strangers.map(|rights| {
             let user = User {
                 name: STRANGERS.into(),
+                passwords: Vec::new(),
                 certs: Vec::new(),
                 rights: Some(rights),
             };
@@ -161,6 +167,12 @@ impl Users {
             by_cert,
             strangers,
         }
+    }
+
+    /// The user of this name, if this is one of its entries.
+    fn by_password(&self, name: &[u8], entry: EntryId) -> Option<&Arc<Member>> {
+        let member = self.by_name.get(name)?;
+        member.user.passwords.contains(&entry).then_some(member)
     }
 }
 
@@ -220,8 +232,8 @@ pub(crate) enum Admission {
 enum Proof {
     /// Nothing: a stranger.
     None,
-    /// A password for this name.
-    Name(Box<[u8]>),
+    /// The password of this entry of the user of this name.
+    Password(Box<[u8]>, EntryId),
     /// A certificate with this name.
     Cert(Box<[u8]>),
 }
@@ -279,7 +291,7 @@ impl Pass {
         let users = self.gate.users.load();
         let listed = match &self.proof {
             Proof::None => None,
-            Proof::Name(name) => users.by_name.get(name),
+            Proof::Password(name, entry) => users.by_password(name, *entry),
             Proof::Cert(name) => users.by_cert.get(name),
         };
         let listed = listed.filter(|member| !self.for_admins || member.is_admin());
@@ -321,11 +333,16 @@ impl Pass {
         }
     }
 
-    /// Lets it in by a name whose password was right, if somebody is still listed by it and has a place left.
-    pub(crate) fn let_in(&mut self, name: &[u8], limits: &ClientLimits) -> Admission {
-        let member = self.gate.users.load().by_name.get(name).cloned();
+    /// Lets it in by a name and the entry whose password was right, if that is still listed and the user has a place left.
+    pub(crate) fn let_in(
+        &mut self,
+        name: &[u8],
+        entry: EntryId,
+        limits: &ClientLimits,
+    ) -> Admission {
+        let member = self.gate.users.load().by_password(name, entry).cloned();
         member.map_or(Admission::Unlisted, |member| {
-            self.admit(member, Proof::Name(name.into()), limits)
+            self.admit(member, Proof::Password(name.into(), entry), limits)
         })
     }
 
@@ -372,9 +389,13 @@ mod tests {
         admin_conns: 0,
     };
 
+    /// The entry of the password x.
+    const X: EntryId = b'x' as EntryId;
+
     fn admitted(names: &[&str]) -> Admitted {
         let user = |name: &&str| User {
             name: name.as_bytes().into(),
+            passwords: vec![X],
             certs: vec![format!("{name}.example").into_bytes().into()],
             rights: None,
         };
@@ -386,8 +407,8 @@ mod tests {
 
     /// What a file of such lines admits.
     fn written(text: &str) -> Admitted {
-        let file = UsersFile::read(text.as_bytes(), |_| Ok(()));
-        file.expect("a file").admitted()
+        let file = UsersFile::read(text.as_bytes(), |password| Ok(EntryId::from(password[0])));
+        file.expect("a file").admitted(|entry| *entry)
     }
 
     fn pass(gate: &Arc<Gate>) -> Pass {
@@ -400,8 +421,8 @@ mod tests {
         let gate = Arc::new(Gate::new(admitted(&["ann", "bob"]), false));
         let mut pass = pass(&gate);
         assert!(!pass.is_in());
-        assert!(pass.let_in(b"eve", NO_LIMITS) != Admission::In && !pass.is_in());
-        assert!(pass.let_in(b"bob", NO_LIMITS) == Admission::In && pass.is_in());
+        assert!(pass.let_in(b"eve", X, NO_LIMITS) != Admission::In && !pass.is_in());
+        assert!(pass.let_in(b"bob", X, NO_LIMITS) == Admission::In && pass.is_in());
         gate.replace(admitted(&["bob", "carl"]));
         assert!(pass.is_in());
         gate.replace(admitted(&["ann"]));
@@ -433,13 +454,30 @@ mod tests {
     }
 
     #[test]
+    fn whose_password_is_no_longer_listed_is_out_though_its_name_is() {
+        let gate = Arc::new(Gate::new(written("ann:x\n@ann cert=a\n"), false));
+        let mut pass = pass(&gate);
+        let judged = |pass: &mut Pass| pass.let_in(b"ann", X, NO_LIMITS);
+        assert!(judged(&mut pass) == Admission::In);
+        gate.replace(written("ann:y\nann:x\n@ann cert=a\n"));
+        assert!(pass.is_in(), "another password beside it");
+        for without in ["ann:y\n@ann cert=a\n", "@ann cert=a\n"] {
+            gate.replace(written(without));
+            assert!(!pass.is_in(), "{without}");
+            assert!(judged(&mut pass) == Admission::Unlisted, "{without}");
+            gate.replace(written("ann:x\n"));
+            assert!(judged(&mut pass) == Admission::In && pass.is_in());
+        }
+    }
+
+    #[test]
     fn rights_are_those_of_the_latest_list() {
         let may = |pass: &mut Pass, act: Act| {
             pass.is_in() && pass.rights().is_none_or(|rights| rights.may(act))
         };
         let gate = Arc::new(Gate::new(written("ann:x\n"), false));
         let (mut ann, mut other) = (pass(&gate), pass(&gate));
-        assert!(ann.let_in(b"ann", NO_LIMITS) == Admission::In && may(&mut ann, Act::FlushAll));
+        assert!(ann.let_in(b"ann", X, NO_LIMITS) == Admission::In && may(&mut ann, Act::FlushAll));
         assert!(!may(&mut other, Act::Get));
         gate.replace(written("ann:x\n@ann read\n@default get\n"));
         assert!(may(&mut ann, Act::Gets) && !may(&mut ann, Act::FlushAll));
@@ -466,11 +504,11 @@ mod tests {
         };
         let gate = Arc::new(Gate::new(written("ann:x\n@default get\n"), false));
         let (mut ann, mut other) = (pass(&gate), pass(&gate));
-        assert!(ann.let_in(b"ann", NO_LIMITS) == Admission::In && other.is_in());
+        assert!(ann.let_in(b"ann", X, NO_LIMITS) == Admission::In && other.is_in());
         for pass in [&ann, &other, &other] {
             pass.member().expect("somebody").note_denied();
         }
-        gate.replace(written("bob:x\nann:y\n@default gets\n"));
+        gate.replace(written("bob:x\nann:x\n@default gets\n"));
         let row = |name: &str, count| (name.to_owned(), count);
         assert_eq!(
             counts(&gate),
@@ -491,20 +529,20 @@ mod tests {
             ..*NO_LIMITS
         };
         let mut passes = [pass(&gate), pass(&gate), pass(&gate)];
-        assert!(passes[0].let_in(b"ann", two) == Admission::In);
+        assert!(passes[0].let_in(b"ann", X, two) == Admission::In);
         assert!(passes[1].let_in_by_cert([&b"ann.example"[..]], two) == Admission::In);
-        assert!(passes[2].let_in(b"ann", two) == Admission::UserFull && !passes[2].is_in());
-        assert!(passes[2].let_in(b"bob", two) == Admission::In);
+        assert!(passes[2].let_in(b"ann", X, two) == Admission::UserFull && !passes[2].is_in());
+        assert!(passes[2].let_in(b"bob", X, two) == Admission::In);
         assert!(
-            passes[1].let_in(b"ann", two) == Admission::In,
+            passes[1].let_in(b"ann", X, two) == Admission::In,
             "it has a place"
         );
         gate.replace(admitted(&["ann", "carl"]));
         assert!(passes[0].is_in() && !passes[2].is_in());
-        assert!(passes[2].let_in(b"ann", two) == Admission::UserFull);
-        assert!(passes[1].let_in(b"carl", two) == Admission::In);
+        assert!(passes[2].let_in(b"ann", X, two) == Admission::UserFull);
+        assert!(passes[1].let_in(b"carl", X, two) == Admission::In);
         assert!(
-            passes[2].let_in(b"ann", two) == Admission::In,
+            passes[2].let_in(b"ann", X, two) == Admission::In,
             "another left"
         );
     }
@@ -519,9 +557,9 @@ mod tests {
             pass(&gate).is_in() && !kept.is_in(),
             "strangers have no rights here"
         );
-        assert!(kept.let_in(b"app", NO_LIMITS) == Admission::ForAdmins && !kept.is_in());
+        assert!(kept.let_in(b"app", X, NO_LIMITS) == Admission::ForAdmins && !kept.is_in());
         for admin in [&b"ann"[..], b"root"] {
-            assert!(kept.let_in(admin, NO_LIMITS) == Admission::In && kept.is_in());
+            assert!(kept.let_in(admin, X, NO_LIMITS) == Admission::In && kept.is_in());
         }
         gate.replace(written("@default read\n"));
         assert!(!kept.is_in());
