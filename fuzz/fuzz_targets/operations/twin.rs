@@ -13,8 +13,8 @@ const PASSED: u32 = 1;
 /// Most bytes of an item, as memcached reckons them (`-I`).
 const ITEM_MAX: usize = 1 << 20;
 
-/// A value of more bytes is no number, whatever it begins with.
-const NUMBER_MAX: usize = 4000;
+/// An item of more bytes is kept in pieces, and is no number, whatever it begins with.
+const IN_ONE_PIECE_MAX: usize = 4096;
 
 #[derive(Clone, Debug, Default)]
 pub struct Item {
@@ -42,6 +42,12 @@ impl Item {
 
     pub fn fetch(&mut self, now: u32) {
         (self.fetched, self.accessed) = (true, now);
+    }
+
+    /// Whether it is kept so: a header, flags if there are any, the key and the value.
+    fn is_in_one_piece(&self, key: &[u8]) -> bool {
+        let flags = if self.flags == 0 { 0 } else { 4 };
+        24 + flags + key.len() + self.value.len() <= IN_ONE_PIECE_MAX
     }
 }
 
@@ -258,7 +264,7 @@ impl Twin {
         if count.cas != 0 && count.cas != item.cas {
             return Outcome::Exists;
         }
-        let Some(old) = number(&item.value) else {
+        let Some(old) = number(&item.value).filter(|_| item.is_in_one_piece(key)) else {
             return Outcome::NonNumeric;
         };
         let new = match count.incr {
@@ -315,5 +321,5 @@ fn number(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;
     let word = text.split_ascii_whitespace().next()?;
     let digits = word.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && value.len() <= NUMBER_MAX).then(|| word.parse().ok())?
+    digits.then(|| word.parse().ok())?
 }
