@@ -63,8 +63,10 @@ pub(crate) const FAILURES_COUNTED: u32 = 8;
 pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
 
-/// Pairs of a user and the address that it has come in from, as far as they are kept; then they are all forgotten.
+/// Pairs of a user and the address that it has come in from, as far as they are kept; then they are all forgotten. So many
+/// wrong passwords for one of them, and it is forgotten, too, until the user has come in the slow way.
 pub(crate) const REGULARS_MAX: usize = 4096;
+pub(crate) const GUESSES_MAX: u32 = 10;
 
 /// Users of a users file, the bytes of a user's name, and the passwords, certificates and prefixes that each may have.
 pub(crate) const USERS_MAX: usize = 1000;

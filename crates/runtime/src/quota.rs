@@ -15,8 +15,6 @@ pub(crate) enum Cause {
     Conn,
     /// No more connections were accepted for a while.
     Rest,
-    /// Somebody is not who it says it is.
-    Auth,
     /// The system refused something.
     System,
 }

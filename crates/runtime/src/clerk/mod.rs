@@ -5,9 +5,9 @@
 //! in turn; who has given wrong passwords before is kept waiting (`slow`). A user who has come in from an address before, and
 //! whose password is known, does not wait there for what others at that address get wrong.
 
+mod regulars;
 mod slow;
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -15,14 +15,13 @@ use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 
+use self::regulars::{Regular, Regulars};
 use self::slow::Slow;
 use crate::EndProcessOnPanic;
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::daemon::Daemon;
 use crate::gate::EntryId;
-use crate::limits::REGULARS_MAX;
-use crate::quota::{Cause, Quota};
 use crate::shared::ConnInfo;
 use crate::tls::TlsError;
 
@@ -80,9 +79,8 @@ impl Clerk {
             daemon,
             clock,
             slow: Slow::default(),
-            regulars: HashSet::new(),
+            regulars: Regulars::default(),
             waiting: Vec::new(),
-            quota: Quota::default(),
         };
         let run = move || {
             let _end = EndProcessOnPanic;
@@ -154,11 +152,9 @@ struct Desk {
     daemon: Arc<dyn Daemon>,
     clock: Clock,
     slow: Slow,
-    /// Who has come in, and from where. Nobody else is answered at once: else a guess could be tried without delay.
-    regulars: HashSet<(Option<Address>, Box<[u8]>)>,
+    regulars: Regulars,
     /// What is not answered yet: oldest first, but the addresses in turn.
     waiting: Vec<Asked>,
-    quota: Quota,
 }
 
 impl Desk {
@@ -196,13 +192,25 @@ impl Desk {
     /// Takes a question in; one that takes no time is answered.
     fn take(&mut self, asked: Asked) {
         if let Question::Claim(claim) = &asked.question
-            && self.regulars.contains(&claim.regular())
-            && let Some(entry) = self.daemon.known_password(&claim.user, &claim.password)
+            && let Some(proven) = self.recognise(claim)
         {
-            let answer = Answer::Judged(Some((claim.user.clone(), entry)));
-            return asked.answer(answer);
+            return asked.answer(Answer::Judged(Some(proven)));
         }
         self.waiting.push(asked);
+    }
+
+    /// Recognises somebody who comes in regularly.
+    fn recognise(&mut self, claim: &Claim) -> Option<Proven> {
+        let regular = claim.regular();
+        if !self.regulars.contains(&regular) {
+            return None;
+        }
+        let known = self.daemon.known_password(&claim.user, &claim.password);
+        if known.is_none() && self.regulars.guessed(&regular) {
+            // Some may not have waited for an answer, which is a failure all the same.
+            self.slow.failed(claim.address(), self.clock.elapsed());
+        }
+        Some((regular.1, known?))
     }
 
     /// Answers the next question that is due. Others from its address have their turn behind those from elsewhere.
@@ -226,21 +234,17 @@ impl Desk {
     fn judge(&mut self, claim: &Claim) -> Option<Proven> {
         if let Some(entry) = self.daemon.check_password(&claim.user, &claim.password) {
             self.slow.succeeded(claim.address());
-            if self.regulars.len() >= REGULARS_MAX {
-                self.regulars.clear();
-            }
             self.regulars.insert(claim.regular());
             return Some((claim.user.clone(), entry));
         }
         self.slow.failed(claim.address(), self.clock.elapsed());
-        if let Some(left_out) = self.quota.take(Cause::Auth, self.clock.now()) {
-            let name = &claim.user[..claim.user.len().min(NAME_LOGGED_MAX)];
-            log::warn!(
-                "{}: authentication failure of user `{}`{left_out}",
-                claim.info.peer,
-                name.escape_ascii()
-            );
-        }
+        // Not limited in rate as other causes are: each failure is to be found in the log, and the delays bound how many an
+        // address has.
+        log::warn!(
+            "{}: authentication failure of user `{}`",
+            claim.info.peer,
+            claim.user[..claim.user.len().min(NAME_LOGGED_MAX)].escape_ascii()
+        );
         None
     }
 }
@@ -268,7 +272,7 @@ impl Claim {
     }
 
     /// Who comes in by it, and from where.
-    fn regular(&self) -> (Option<Address>, Box<[u8]>) {
+    fn regular(&self) -> Regular {
         (self.address(), self.user.clone())
     }
 }
