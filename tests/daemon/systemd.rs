@@ -80,6 +80,18 @@ fn a_service_manager_is_told_how_far_the_service_is() {
 }
 
 #[test]
+fn a_service_manager_is_told_that_a_client_stops_the_service() {
+    for line in ["shutdown\r\n", "shutdown graceful\r\n"] {
+        let manager = Manager::new();
+        let mut daemon = manager.start(&["-A", "-p", "-1", "-l", "127.0.0.1"]);
+        assert!(manager.hears().starts_with("READY=1\n"));
+        daemon.connect().send(line.as_bytes());
+        assert_eq!(manager.hears(), "STOPPING=1\n");
+        assert!(daemon.ended().success());
+    }
+}
+
+#[test]
 fn a_service_manager_keeps_the_process_in_front() {
     let manager = Manager::new();
     let daemon = manager.start(&["-d", "-p", "-1", "-l", "127.0.0.1"]);

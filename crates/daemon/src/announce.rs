@@ -29,11 +29,15 @@ pub(crate) fn serving(settings: &Settings, server: &Server) {
     ));
 }
 
+/// memcached's words for a graceful stop, whether a signal or a client asked for it.
+pub(crate) fn stopping(stop: Stop) {
+    if stop == Stop::Graceful {
+        logging::notice(format_args!("Gracefully stopping"));
+    }
+}
+
 /// Says why it has stopped: a signal, or else a client.
 pub(crate) fn stopped(stop: Stop) {
-    if stop == Stop::Graceful {
-        signals::announce_graceful_stop();
-    }
     let asked = match stop {
         Stop::Now => "a client said shutdown",
         Stop::Graceful => "a client said shutdown graceful",

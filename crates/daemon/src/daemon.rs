@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use larder_runtime::{Daemon, EmitRow, EntryId, Snapshot, StatsGroup, TlsConfigs, TlsError};
+use larder_runtime::{Daemon, EmitRow, EntryId, Snapshot, StatsGroup, Stop, TlsConfigs, TlsError};
 
+use crate::announce;
 use crate::logging;
 use crate::reload::{Files, Reloads};
 use crate::settings::Settings;
 use crate::stats::{general, items, larder, settings, slabs};
+use crate::systemd;
 
 /// The memcached that clients take us for; they parse it.
 pub(crate) const MEMCACHED_VERSION: &str = "1.6.45";
@@ -67,6 +69,11 @@ impl Daemon for Larderd {
 
     fn check_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId> {
         self.files.users.as_ref()?.check(user, password)
+    }
+
+    fn stopping(&self, why: Stop) {
+        announce::stopping(why);
+        systemd::stopping();
     }
 
     fn set_verbosity(&self, level: u32) {

@@ -1,14 +1,13 @@
 //! Signals: SIGINT and SIGTERM stop, SIGUSR1 stops and says so in memcached's words, SIGHUP has files read anew and
 //! never ends the process. SIGPIPE is ignored by Rust's own start-up.
 
-use std::sync::{Once, OnceLock};
+use std::sync::OnceLock;
 use std::thread;
 
 use larder_runtime::{Stop, Stopper};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::logging;
 use crate::refusal::Refusal;
 use crate::reload::Reloads;
 use crate::systemd;
@@ -39,12 +38,8 @@ pub(crate) fn watch(
                 _ => {
                     let (name, stop) = stop_by(signal);
                     log::info!("{name}: stopping");
-                    systemd::stopping();
                     // The first reason stands, for the runtime as well.
                     let _ = REASON.set(name);
-                    if stop == Stop::Graceful {
-                        announce_graceful_stop();
-                    }
                     stopper.stop(stop);
                 }
             }
@@ -57,12 +52,6 @@ pub(crate) fn watch(
         .map_err(|error| {
             Refusal::system(format!("the thread for signals cannot be started: {error}"))
         })
-}
-
-/// memcached's words for a graceful stop, once, whether a signal or a client asked for it.
-pub(crate) fn announce_graceful_stop() {
-    static ANNOUNCED: Once = Once::new();
-    ANNOUNCED.call_once(|| logging::notice(format_args!("Gracefully stopping")));
 }
 
 /// The signal that stops the process. `None` if none does.

@@ -57,6 +57,9 @@ pub trait Daemon: Send + Sync + 'static {
     /// before. What is found there is no secret's length or beginning: it is compared in constant time.
     fn known_password(&self, user: &[u8], password: &[u8]) -> Option<EntryId>;
 
+    /// The server stops: nobody new is accepted any more, and what was read is being answered.
+    fn stopping(&self, why: Stop);
+
     /// The `verbosity` command: 0, 1 or 2 (capped by the caller).
     fn set_verbosity(&self, level: u32);
 }

@@ -13,7 +13,7 @@ use crate::clerk::{ByHand, Clerk};
 use crate::client_limits::ClientLimits;
 use crate::clock::Clock;
 use crate::config::{Config, Protocol};
-use crate::daemon::{Daemon, EmitRow, StatsGroup};
+use crate::daemon::{Daemon, EmitRow, StatsGroup, Stop};
 use crate::event_loop::EventLoop;
 use crate::execute::{Pause, Session, Turn};
 use crate::gate::{Admitted, EntryId, Gate, Pass};
@@ -79,6 +79,7 @@ impl Daemon for Silent {
     fn check_password(&self, _: &[u8], password: &[u8]) -> Option<EntryId> {
         (password == PASSWORD).then_some(ENTRY)
     }
+    fn stopping(&self, _: Stop) {}
     fn set_verbosity(&self, _: u32) {}
 }
 

@@ -208,6 +208,7 @@ impl Server {
             faces,
         };
         let stop = listener.run()?;
+        setup.daemon.stopping(stop);
         for thread in threads {
             // A worker that panicked has ended the process.
             let _ = thread.join();
