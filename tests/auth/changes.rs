@@ -1,9 +1,11 @@
 //! A users file that is replaced while clients are in.
 
+use std::os::unix::fs::symlink;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Conn, wait_until};
+use crate::support::{Conn, Secrets, wait_until};
 use crate::users::{Guarded, LIMIT, say};
 
 const USERS: &str = "ann:one\nbob:two\n";
@@ -79,6 +81,31 @@ fn a_bad_file_changes_nothing() {
     guarded.wait_for_log("line 2: should be user:password");
     guarded.connect_as("bob", "two");
     assert_eq!(reloads(&mut ann).0, 0);
+}
+
+#[test]
+fn what_a_link_leads_to_is_read_anew_when_it_changes() {
+    let (elsewhere, files) = (Secrets::new(), Secrets::new());
+    elsewhere.write("users", USERS);
+    symlink(elsewhere.path("users"), files.path("users")).expect("a link");
+    let guarded = Guarded::of(files, &[]);
+    let mut ann = guarded.connect_as("ann", "one");
+    elsewhere.write("users", "ann:one\n");
+    wait_until(LIMIT, "the file to be read", || reloads(&mut ann).0 == 1);
+}
+
+#[test]
+fn a_busy_folder_puts_nothing_off() {
+    let guarded = Guarded::start(USERS, &[]);
+    let mut ann = guarded.connect_as("ann", "one");
+    guarded.replace("ann:one\n");
+    // Nothing that waits for a quiet moment has one before that.
+    let mut writes = 0;
+    wait_until(LIMIT, "the file to be read", || {
+        writes += 1;
+        guarded.write_beside(&format!("{writes}"));
+        reloads(&mut ann).0 == 1
+    });
 }
 
 #[test]

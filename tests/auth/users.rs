@@ -18,6 +18,11 @@ impl Guarded {
     pub(crate) fn start(users: &str, more: &[&str]) -> Self {
         let files = Secrets::new();
         files.write("users", users);
+        Self::of(files, more)
+    }
+
+    /// The same with a folder whose `users` is that file.
+    pub(crate) fn of(files: Secrets, more: &[&str]) -> Self {
         let path = files.path("users").display().to_string();
         let mut args = vec!["-Y", &path];
         args.extend(more);
@@ -42,6 +47,11 @@ impl Guarded {
     /// Puts another file into the place of the users file.
     pub(crate) fn replace(&self, users: &str) {
         self.files.write("users", users);
+    }
+
+    /// Writes another file of its folder.
+    pub(crate) fn write_beside(&self, text: &str) {
+        self.files.write("other", text);
     }
 
     pub(crate) fn wait_for_log(&self, words: &str) {

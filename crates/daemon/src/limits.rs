@@ -38,8 +38,10 @@ pub(crate) const HASH_MEMORY_KIB_MAX: u32 = 64 * 1024;
 pub(crate) const HASH_PASSES_MAX: u32 = 10;
 pub(crate) const HASH_WORKERS_MAX: u32 = 4;
 
-/// How long files are left alone that are read anew when they change: a pair is not written at once.
+/// How long files are left alone that are read anew when they change, since a pair is not written at once; and how often it
+/// is looked whether they have changed without anybody telling.
 pub(crate) const FILES_SETTLE: Duration = Duration::from_millis(300);
+pub(crate) const FILES_LOOK: Duration = Duration::from_secs(5);
 
 /// Descriptors that are not clients': the standard streams, the polls and wakers of the workers and of the listening
 /// thread, the signals' pair, two listening sockets for each `-l`, the client that is to be refused, and some for

@@ -1,7 +1,8 @@
 //! Files that are read anew while the daemon serves: on SIGHUP, when a client asks, and by themselves when they change.
 //!
 //! One thread reads, one time after another, so that what was read last is in force. The folders of the files are
-//! watched rather than the files: editors and Kubernetes replace files, or the links to them.
+//! watched rather than the files: editors and Kubernetes replace files, or the links to them. Not all changes are told
+//! that way (what a link leads to may lie elsewhere, or on another machine), so it looks at the files now and then, too.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,9 +14,10 @@ use crossbeam::channel::{self, Receiver, Sender};
 use larder_runtime::TlsError;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::limits::FILES_SETTLE;
+use crate::limits::{FILES_LOOK, FILES_SETTLE};
 use crate::pidfile::folder;
 use crate::refusal::Refusal;
+use crate::secret::{self, Stamp};
 use crate::systemd;
 use crate::tls::Certs;
 use crate::users::Users;
@@ -76,7 +78,7 @@ impl Reloads {
     }
 }
 
-/// Watches the folders of `paths`. `None` if that cannot be, which is logged: signals and clients still have them read.
+/// Watches the folders of `paths`. `None` if that cannot be, which is logged.
 fn watch(paths: &[&Path], changed: Sender<Reason>) -> Option<RecommendedWatcher> {
     let on_event = move |event: notify::Result<notify::Event>| {
         // That a file is read changes nothing, and the thread does so itself.
@@ -93,7 +95,9 @@ fn watch(paths: &[&Path], changed: Sender<Reason>) -> Option<RecommendedWatcher>
     });
     watcher
         .inspect_err(|error| {
-            log::warn!("changes of files are not noticed ({error}); SIGHUP has them read anew");
+            log::warn!(
+                "changes of files are noticed after {FILES_LOOK:?} only, since their folders cannot be watched ({error})"
+            );
         })
         .ok()
 }
@@ -118,15 +122,22 @@ impl Files {
             .collect()
     }
 
-    /// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once.
+    /// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once;
+    /// other files of the same folders put that off no longer.
     fn serve(&self, reasons: &Receiver<Reason>) {
-        // What has changed since the start, before the folders were watched, has been told by nobody.
-        let mut settled = channel::after(FILES_SETTLE);
+        let (mut seen, mut settled) = (Vec::new(), channel::never());
+        let look_again = channel::tick(FILES_LOOK);
         loop {
+            let stamps: Vec<Stamp> = self.paths().into_iter().map(secret::stamp).collect();
+            // At first, too: what has changed since the start, before the folders were watched, was told by nobody.
+            if stamps != seen {
+                (seen, settled) = (stamps, channel::after(FILES_SETTLE));
+            }
             channel::select! {
+                recv(look_again) -> _ => {}
                 recv(reasons) -> reason => match reason {
                     Err(_) => return,
-                    Ok(Reason::Changed) => settled = channel::after(FILES_SETTLE),
+                    Ok(Reason::Changed) => {}
                     Ok(Reason::Signal) => {
                         systemd::reloading();
                         self.read(false);
