@@ -93,6 +93,24 @@ pub fn frequent(buf: &[u8]) -> Option<Frequent<'_>> {
     }
 }
 
+/// [`frequent`] of a `get`.
+#[inline(always)]
+pub fn frequent_get(buf: &[u8]) -> Option<Frequent<'_>> {
+    match buf.first_chunk() {
+        Some(&verb) if u32::from_le_bytes(verb) == GET => lone_get(buf),
+        _ => None,
+    }
+}
+
+/// [`frequent`] of a `set`.
+#[inline(always)]
+pub fn frequent_set(buf: &[u8]) -> Option<Frequent<'_>> {
+    match buf.first_chunk() {
+        Some(&verb) if u32::from_le_bytes(verb) == SET => plain_set(buf),
+        _ => None,
+    }
+}
+
 #[inline(always)]
 fn lone_get(buf: &[u8]) -> Option<Frequent<'_>> {
     let key = key_at(buf, FREQUENT_KEY_AT)?;

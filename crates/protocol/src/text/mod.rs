@@ -25,7 +25,7 @@ use memchr::memchr;
 pub use command::{Arith, Command, Get, GetVerb, Refused, StatsCommand, Store, StoreVerb};
 pub use dump::{DumpedItem, fits_a_line, metadump_line, mgdump_line, uri_encode};
 pub(crate) use frequent::key_at;
-pub use frequent::{FREQUENT_KEY_AT, Frequent, PlainSet, frequent};
+pub use frequent::{FREQUENT_KEY_AT, Frequent, PlainSet, frequent, frequent_get, frequent_set};
 pub use reply::ErrorText;
 pub use sign_in::{SignIn, sign_in};
 pub use upkeep::{DumpFormat, LruMode, LruTuning, TempTtl, Upkeep, Which};

@@ -7,12 +7,13 @@
 use std::borrow::{Borrow, BorrowMut};
 
 use arrayvec::ArrayVec;
-use larder_protocol::text::{FREQUENT_KEY_AT, Frequent, frequent};
+use larder_protocol::text::{Frequent, frequent, frequent_get, frequent_set};
 
-use super::session::{State, Wire};
+use super::allowed::Allowed;
+use super::session::State;
 use super::text::Used;
 use super::{Session, Spot, Turn, site};
-use crate::gate::{Act, Beginning, Rights, WORD};
+use crate::gate::Word;
 
 /// Most lines of one connection that are recognised ahead.
 const AHEAD: usize = 16;
@@ -22,63 +23,6 @@ const _: () = assert!(AHEAD < u32::BITS as usize, "a bit for each line");
 pub(crate) const CONNS_TOGETHER: usize = 8;
 const _: () = assert!(CONNS_TOGETHER < u32::BITS as usize, "a bit for each line");
 
-/// Leaves out the first line that its client may not do, and all behind it: that is judged and answered when it comes to
-/// be the first.
-#[inline(never)]
-fn cut_to_rights(session: &Session, lines: &mut ArrayVec<Ahead<'_>, AHEAD>) {
-    let Some(pass) = &session.pass else { return };
-    let Some(rights) = pass.rights() else { return };
-    // A stranger's set may be the handshake.
-    let (get, set) = (
-        rights.may(Act::Get),
-        rights.may(Act::Set) && !pass.is_stranger(),
-    );
-    let allowed = match (get, set) {
-        (true, true) => count_by_key(lines, rights, |_| true),
-        _ => count_by_key(lines, rights, |line| match line {
-            Frequent::Get { .. } => get,
-            Frequent::Set { .. } => set,
-        }),
-    };
-    if allowed < lines.len() {
-        lines.truncate(allowed);
-    }
-}
-
-/// How many lines come before the first that is not allowed.
-#[inline(always)]
-fn count_by_key(
-    lines: &[Ahead<'_>],
-    rights: &Rights,
-    may: impl Fn(&Frequent<'_>) -> bool,
-) -> usize {
-    const AT: usize = FREQUENT_KEY_AT;
-    match rights.beginning() {
-        Beginning::Any => count(lines, may, |_| true),
-        Beginning::Word(word) => count(lines, may, |line| match line.get(AT..AT + WORD) {
-            Some(first) => word.is_in(first),
-            None => rights.covers_short(&line[AT..]),
-        }),
-        Beginning::Several => count(lines, may, |line| rights.covers(&line[AT..])),
-    }
-}
-
-/// By hand and by itself, since the compiler makes calls of `take_while`, and runs out of registers where there is more than
-/// one such loop: a get 16 deep has some 17 instructions to spare for this.
-#[inline(never)]
-fn count(
-    lines: &[Ahead<'_>],
-    may: impl Fn(&Frequent<'_>) -> bool,
-    covers: impl Fn(&[u8]) -> bool,
-) -> usize {
-    for (at, ahead) in lines.iter().enumerate() {
-        if !(may(&ahead.line) && covers(ahead.whole)) {
-            return at;
-        }
-    }
-    lines.len()
-}
-
 /// A line that was recognised, its bytes, and where to look for its key.
 struct Ahead<'a> {
     line: Frequent<'a>,
@@ -86,6 +30,8 @@ struct Ahead<'a> {
     whole: &'a [u8],
     spot: Spot,
 }
+
+type Lines<'a> = ArrayVec<Ahead<'a>, AHEAD>;
 
 impl Borrow<Spot> for Ahead<'_> {
     fn borrow(&self) -> &Spot {
@@ -109,23 +55,108 @@ impl Turn<'_> {
         out: &mut Vec<u8>,
         commands_left: &mut u32,
     ) -> Used {
-        let mut lines = ArrayVec::<Ahead<'_>, AHEAD>::new();
-        let most = AHEAD.min(*commands_left as usize);
+        let mut lines = Lines::new();
+        self.recognise_all(&mut lines, input, *commands_left);
+        self.carry_out_lines(&mut lines, session, out, commands_left)
+    }
+
+    /// The same up to the first line that its client may not do: that is judged and answered when it comes to be the first.
+    #[inline(never)]
+    pub(super) fn several_allowed(
+        &self,
+        session: &mut Session,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        commands_left: &mut u32,
+    ) -> Used {
+        let pass = session.pass.as_deref();
+        let Some(allowed) = pass.and_then(|pass| Allowed::to(pass, input)) else {
+            return self.several(session, input, out, commands_left);
+        };
+        let mut lines = Lines::new();
+        let left = *commands_left;
+        match allowed.long {
+            false => self.recognise_allowed::<{ Word::STEP }>(&mut lines, input, left, &allowed),
+            true => self.recognise_allowed::<{ Word::LEN_MAX }>(&mut lines, input, left, &allowed),
+        }
+        self.carry_out_lines(&mut lines, session, out, commands_left)
+    }
+
+    /// Recognises the frequent lines at the front of the input. This, its twin and what carries the lines out are functions of
+    /// their own because each alone has registers enough: in one a get 16 deep took 8 instructions more, and 35 with rights.
+    #[inline(never)]
+    fn recognise_all<'i>(&self, lines: &mut Lines<'i>, input: &'i [u8], commands_left: u32) {
+        self.recognise(lines, input, commands_left, frequent_get, frequent_set);
+    }
+
+    /// The same up to the first that is not allowed.
+    #[inline(never)]
+    fn recognise_allowed<'i, const N: usize>(
+        &self,
+        lines: &mut Lines<'i>,
+        input: &'i [u8],
+        commands_left: u32,
+        allowed: &Allowed<'_>,
+    ) {
+        let get = |rest| frequent_get(rest).filter(|_| allowed.get.have_that_of::<N>(rest));
+        let set = |rest| frequent_set(rest).filter(|_| allowed.set.have_that_of::<N>(rest));
+        self.recognise(lines, input, commands_left, get, set);
+    }
+
+    /// Takes gets as long as there are any, then sets, and so on: a loop for each is less than one for both.
+    #[inline(always)]
+    fn recognise<'i>(
+        &self,
+        lines: &mut Lines<'i>,
+        input: &'i [u8],
+        commands_left: u32,
+        get: impl Fn(&'i [u8]) -> Option<Frequent<'i>>,
+        set: impl Fn(&'i [u8]) -> Option<Frequent<'i>>,
+    ) {
+        let most = AHEAD.min(commands_left as usize);
         let mut rest = input;
+        loop {
+            let before = lines.len();
+            rest = self.recognise_each(lines, most, rest, &get);
+            rest = self.recognise_each(lines, most, rest, &set);
+            if lines.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Recognises lines as long as there is another; returns what is left of the input.
+    #[inline(always)]
+    fn recognise_each<'i>(
+        &self,
+        lines: &mut Lines<'i>,
+        most: usize,
+        mut rest: &'i [u8],
+        another: impl Fn(&'i [u8]) -> Option<Frequent<'i>>,
+    ) -> &'i [u8] {
         while lines.len() < most
-            && let Some(line) = frequent(rest)
+            && let Some(line) = another(rest)
             && let Some((whole, behind)) = rest.split_at_checked(line.end())
         {
             let spot = self.spot(line.key(whole));
             lines.push(Ahead { line, whole, spot });
             rest = behind;
         }
-        if session.wire == Wire::Gated {
-            cut_to_rights(session, &mut lines);
-        }
-        self.warm(&mut lines);
+        rest
+    }
+
+    /// Carries out lines that were recognised, one after another.
+    #[inline(never)]
+    fn carry_out_lines(
+        &self,
+        lines: &mut Lines<'_>,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        commands_left: &mut u32,
+    ) -> Used {
+        self.warm(lines);
         let mut used = 0;
-        for Ahead { line, whole, spot } in &lines {
+        for Ahead { line, whole, spot } in lines {
             *commands_left -= 1;
             let (of_line, pause) = match line {
                 Frequent::Get { key, line_len } => self.get_one::<{ site::SEVERAL }>(

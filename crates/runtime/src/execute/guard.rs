@@ -34,26 +34,24 @@ impl Turn<'_> {
         commands_left: &mut u32,
     ) -> Used {
         // It has just been asked whether it is in.
-        let rights = match session.pass.as_deref() {
-            Some(pass) if pass.member().is_some() && !is_handshake(pass, input) => pass.rights(),
-            _ => {
-                // Whoever was put out in the middle of a line begins anew.
-                session.state = State::Line;
-                return self.at_the_door(session, input, out);
-            }
-        };
+        let pass = session.pass.as_deref();
+        if !pass.is_some_and(|pass| pass.member().is_some() && !is_handshake(pass, input)) {
+            // Whoever was put out in the middle of a line begins anew.
+            session.state = State::Line;
+            return self.at_the_door(session, input, out);
+        }
         let fresh = matches!(session.state, State::Line);
         if fresh && *commands_left > 0 && !self.observed() {
             if input.len() <= LONE_LINE_MAX && may_alone(session, input) {
                 return self.line(session, input, out, commands_left);
             }
-            let plain = rights.is_none_or(|rights| may_get_plain(rights, input));
-            // Of those that are recognised together it leaves out what is not allowed.
-            let (used, pause) = self.several(session, input, out, commands_left);
+            let (used, pause) = self.several_allowed(session, input, out, commands_left);
             if used > 0 || pause.is_some() {
                 return (used, pause);
             }
-            if plain && let Some(used) = self.mg_plain(input, out, commands_left) {
+            if may_get_plain(session, input)
+                && let Some(used) = self.mg_plain(input, out, commands_left)
+            {
                 return used;
             }
         }
@@ -189,9 +187,11 @@ fn may_alone(session: &Session, input: &[u8]) -> bool {
 }
 
 /// Whether the front of the input is an `mg` as most are, and may be carried out.
-fn may_get_plain(rights: &Rights, input: &[u8]) -> bool {
+fn may_get_plain(session: &Session, input: &[u8]) -> bool {
     input.starts_with(b"mg ")
-        && plain_get(input).is_some_and(|(get, _)| rights.may_with(Act::Mg, get.key))
+        && plain_get(input).is_some_and(|(get, _)| {
+            rights_of(&session.pass).is_none_or(|rights| rights.may_with(Act::Mg, get.key))
+        })
 }
 
 fn may_do(rights: &Rights, command: &Command<'_>, line: &[u8]) -> bool {

@@ -8,6 +8,7 @@
 //! them), `gated` (who is not in), `guard` (who may not do everything).
 
 mod ahead;
+mod allowed;
 mod awaited;
 mod binary;
 mod detail;

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 pub(crate) use acts::Act;
 pub use file::{UsersFile, judge_name};
 pub use rights::Rights;
-pub(crate) use rights::{Beginning, WORD};
+pub(crate) use rights::Word;
 
 use crate::client_limits::ClientLimits;
 use crate::shared::{ConnInfo, Number};

@@ -11,6 +11,11 @@ pub struct Rights {
     acts: Acts,
     /// What keys begin with that it may name; none is any key.
     prefixes: Vec<Prefix>,
+    /// Those that are words, two before the others; with no prefix, what every key begins with.
+    words: [Word; 2],
+    other_words: Vec<Word>,
+    /// Whether any of these takes two steps.
+    long: bool,
 }
 
 /// What a key begins with: bytes that end no key in a line of text, so that one can be looked for in a line without
@@ -20,29 +25,61 @@ pub(crate) struct Prefix {
     bytes: Box<[u8]>,
     /// The same as it stands in lines for watchers.
     encoded: Box<[u8]>,
-    /// Its first bytes: most prefixes have no more.
-    word: Word,
 }
 
-/// Bytes to be looked for at the front of others, all at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A prefix that can be looked for in one step or two: of 16 bytes at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    bits: u64,
+    bits: [u64; 2],
     /// Which of the bits are meant.
-    mask: u64,
+    mask: [u64; 2],
 }
 
 impl Word {
-    /// Whether these bytes, as many as a word has, begin with it.
+    /// Bytes that are compared in one step.
+    pub(crate) const STEP: usize = size_of::<u64>();
+
+    /// Bytes of the longest.
+    pub(crate) const LEN_MAX: usize = 2 * Self::STEP;
+
+    /// Every key begins with it.
+    const ALWAYS: Self = Self {
+        bits: [0; 2],
+        mask: [0; 2],
+    };
+
+    /// No key begins with it: a byte of zero.
+    pub(crate) const NEVER: Self = Self {
+        bits: [0; 2],
+        mask: [u8::MAX as u64, 0],
+    };
+
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let mut word = Self::ALWAYS;
+        if bytes.len() > Self::LEN_MAX {
+            return None;
+        }
+        for (at, &byte) in bytes.iter().enumerate() {
+            let (step, shift) = (at / Self::STEP, 8 * (at % Self::STEP));
+            word.bits[step] |= u64::from(byte) << shift;
+            word.mask[step] |= u64::from(u8::MAX) << shift;
+        }
+        Some(word)
+    }
+
+    /// Whether it takes two steps.
+    fn is_long(self) -> bool {
+        self.mask[1] != 0
+    }
+
+    /// Whether these bytes begin with it, as far as they go: N is [`Self::STEP`], if it is not long, or [`Self::LEN_MAX`].
     #[inline(always)]
-    pub(crate) fn is_in(self, first: &[u8]) -> bool {
-        let first = first.first_chunk();
-        first.is_some_and(|&first| (u64::from_le_bytes(first) ^ self.bits) & self.mask == 0)
+    pub(crate) fn is_in<const N: usize>(self, first: &[u8; N]) -> bool {
+        let (steps, _) = first.as_chunks();
+        let mut steps = steps.iter().zip(self.bits).zip(self.mask);
+        steps.all(|((&step, bits), mask)| (u64::from_le_bytes(step) ^ bits) & mask == 0)
     }
 }
-
-/// Bytes that are compared at once.
-pub(crate) const WORD: usize = size_of::<u64>();
 
 impl Prefix {
     /// Of these bytes, or what is wrong with them.
@@ -59,49 +96,37 @@ impl Prefix {
             }
             _ => {}
         }
-        let (mut first, mut mask) = ([0; WORD], [0; WORD]);
-        for (at, &byte) in bytes.iter().take(WORD).enumerate() {
-            (first[at], mask[at]) = (byte, u8::MAX);
-        }
         let mut encoded = Vec::new();
         uri_encode(&mut encoded, bytes);
         Ok(Self {
             bytes: bytes.into(),
             encoded: encoded.into(),
-            word: Word {
-                bits: u64::from_le_bytes(first),
-                mask: u64::from_le_bytes(mask),
-            },
         })
     }
 
     /// Whether a key, or a line from its key on, begins with it.
-    #[inline(always)]
     fn begins(&self, front: &[u8]) -> bool {
-        match front.get(..WORD) {
-            Some(first) => {
-                self.word.is_in(first)
-                    && (self.bytes.len() <= WORD || front.starts_with(&self.bytes))
-            }
-            None => front.starts_with(&self.bytes),
-        }
+        front.starts_with(&self.bytes)
     }
-}
-
-/// What the keys begin with that a user may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beginning {
-    Any,
-    /// With one word, and that is all.
-    Word(Word),
-    /// With one of several prefixes, or a long one.
-    Several,
 }
 
 impl Rights {
     /// To do these, on keys that begin so; with no prefix, on any.
     pub(crate) fn new(acts: Acts, prefixes: Vec<Prefix>) -> Self {
-        Self { acts, prefixes }
+        let words = prefixes.iter();
+        let mut words = words.filter_map(|prefix| Word::new(&prefix.bytes));
+        let long = words.clone().any(Word::is_long);
+        let otherwise = match prefixes[..] {
+            [] => Word::ALWAYS,
+            _ => Word::NEVER,
+        };
+        Self {
+            acts,
+            words: [(); 2].map(|()| words.next().unwrap_or(otherwise)),
+            other_words: words.collect(),
+            prefixes,
+            long,
+        }
     }
 
     /// Whether it may do this, as far as no key is concerned.
@@ -116,38 +141,33 @@ impl Rights {
         self.acts.has(act) && self.covers(front)
     }
 
-    /// What its keys begin with.
+    /// Two words: whatever begins with one it may name, of the rest [`Self::covers`] tells. The first is what `likely` begins
+    /// with, a key and what follows it, since keys that are asked for together are often alike.
     #[inline]
-    pub(crate) fn beginning(&self) -> Beginning {
-        match &self.prefixes[..] {
-            [] => Beginning::Any,
-            [one] if one.bytes.len() <= WORD => Beginning::Word(one.word),
-            _ => Beginning::Several,
+    pub(crate) fn words(&self, likely: &[u8]) -> [&Word; 2] {
+        let [first, second] = &self.words;
+        let likely: Option<&[u8; Word::LEN_MAX]> = likely.first_chunk();
+        match likely {
+            Some(likely) if !first.is_in(likely) => {
+                let found = self.other_words.iter().find(|word| word.is_in(likely));
+                [found.unwrap_or(second), first]
+            }
+            _ => [first, second],
         }
     }
 
-    /// [`Self::covers`] for keys that are seldom that short.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn covers_short(&self, front: &[u8]) -> bool {
-        self.covers(front)
+    /// Whether any word takes two steps.
+    pub(crate) fn has_long_words(&self) -> bool {
+        self.long
     }
 
     /// Whether it may name that key; `front` may be a line of text from its key on.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn covers(&self, front: &[u8]) -> bool {
-        match &self.prefixes[..] {
-            [] => true,
-            [one] => one.begins(front),
-            several => {
-                for prefix in several {
-                    if prefix.begins(front) {
-                        return true;
-                    }
-                }
-                false
-            }
-        }
+        let first: Option<&[u8; Word::LEN_MAX]> = front.first_chunk();
+        first.is_some_and(|first| self.words.iter().any(|word| word.is_in(first)))
+            || self.prefixes.is_empty()
+            || self.prefixes.iter().any(|prefix| prefix.begins(front))
     }
 
     /// Whether these are an admin's.
