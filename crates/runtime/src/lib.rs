@@ -189,8 +189,6 @@ impl Server {
                     .spawn(run)?,
             );
         }
-        let faces = Vec::new();
-        let quota = Quota::default();
         let listener = Listener {
             shared,
             clock,
@@ -201,11 +199,11 @@ impl Server {
             inboxes,
             conn_limit,
             maxconns_fast,
-            quota,
+            quota: Quota::default(),
             resting_since: None,
             client_limits,
             seats: Seats::default(),
-            faces,
+            faces: Vec::new(),
         };
         let stop = listener.run()?;
         setup.daemon.stopping(stop);
