@@ -16,6 +16,46 @@ fn wait_for_reload(conn: &mut Conn, times: u64) {
     });
 }
 
+/// Whatever the first byte of another's key is, and however it is said.
+#[test]
+fn any_key_that_does_not_begin_so_is_denied() {
+    for prefixes in [
+        "prefix=app:",
+        "prefix=app: prefix=web:",
+        "prefix=an-application:",
+        "prefix=an-application-of-another:",
+    ] {
+        let users = format!("all:x\napp:x\n@app read,write {prefixes}\n");
+        let guarded = Guarded::start(&users, &["-S"]);
+        let mut all = guarded.connect();
+        let mut frames = guarded.connect();
+        assert_eq!(binary::ask(&mut all, 0x21, b"PLAIN", b"\0all\0x").0, 0);
+        assert_eq!(binary::ask(&mut frames, 0x21, b"PLAIN", b"\0app\0x").0, 0);
+        let mut app = guarded.connect_as("app", "x");
+        for first in 0..=u8::MAX {
+            let key = [&[first][..], b"-secret-of-another"].concat();
+            all.send(&frame(0x01, 0, &[0; 8], &key, b"value"));
+            assert_eq!(binary::reply(&mut all).0, 0);
+            for opcode in [0x00, 0x04, 0x0c] {
+                let status = binary::ask(&mut frames, opcode, &key, b"").0;
+                assert_eq!(status, 0x24, "{opcode:x} of {first:x}, {prefixes}");
+            }
+            if !matches!(first, b' ' | b'\n') {
+                for [verb, rest] in [
+                    ["get ", "\r\n"],
+                    ["set ", " 0 0 1\r\nx\r\n"],
+                    ["delete ", "\r\n"],
+                ] {
+                    app.send(&[verb.as_bytes(), &key, rest.as_bytes()].concat());
+                    assert_eq!(app.line(), DENIED, "{verb}of {first:x}, {prefixes}");
+                }
+            }
+        }
+        // The first of all these keys.
+        assert_eq!(app.ask("mg AC1zZWNyZXQtb2YtYW5vdGhlcg== b v"), DENIED);
+    }
+}
+
 #[test]
 fn denials_stand_in_their_place_among_other_replies() {
     let guarded = Guarded::start(USERS, &["-t", "2"]);

@@ -56,7 +56,7 @@ pub struct Client {
     closed: bool,
 }
 
-/// The number of the entry of each such password.
+/// The entry that [`PASSWORD`] is the password of.
 pub const ENTRY: EntryId = 0;
 
 /// A daemon that has nothing to tell.

@@ -71,7 +71,7 @@ impl Turn<'_> {
     ) -> Used {
         let pass = session.pass.as_deref();
         let Some(allowed) = pass.and_then(|pass| Allowed::to(pass, input)) else {
-            return self.several(session, input, out, commands_left);
+            return (0, None);
         };
         let mut lines = Lines::new();
         let left = *commands_left;
@@ -98,8 +98,8 @@ impl Turn<'_> {
         commands_left: u32,
         allowed: &Allowed<'_>,
     ) {
-        let get = |rest| frequent_get(rest).filter(|_| allowed.get.have_that_of::<N>(rest));
-        let set = |rest| frequent_set(rest).filter(|_| allowed.set.have_that_of::<N>(rest));
+        let get = |rest| frequent_get(rest).filter(|_| allowed.get.cover_that_of::<N>(rest));
+        let set = |rest| frequent_set(rest).filter(|_| allowed.set.cover_that_of::<N>(rest));
         self.recognise(lines, input, commands_left, get, set);
     }
 

@@ -11,17 +11,17 @@ use crate::gate::{Act, Pass, Rights, Word};
 
 /// What a client may get and set.
 pub(super) struct Allowed<'a> {
-    pub(super) get: Keys<'a>,
-    pub(super) set: Keys<'a>,
+    pub(super) get: KeysFor<'a>,
+    pub(super) set: KeysFor<'a>,
     /// Whether words take two steps.
     pub(super) long: bool,
 }
 
-/// The keys that it may do so with.
-pub(super) struct Keys<'a> {
+/// The keys that it may do one of them with.
+pub(super) struct KeysFor<'a> {
     /// None if it may not.
     rights: Option<&'a Rights>,
-    /// A key that begins with one of these is one.
+    /// A key of a frequent line that begins with one of these is covered.
     words: [&'a Word; 2],
 }
 
@@ -31,11 +31,11 @@ impl<'a> Allowed<'a> {
         let rights = pass.rights()?;
         let words = rights.words(input.get(FREQUENT_KEY_AT..).unwrap_or_default());
         let keys = |may| match may {
-            true => Keys {
+            true => KeysFor {
                 rights: Some(rights),
                 words,
             },
-            false => Keys {
+            false => KeysFor {
                 rights: None,
                 words: [&Word::NEVER; 2],
             },
@@ -49,21 +49,21 @@ impl<'a> Allowed<'a> {
     }
 }
 
-impl Keys<'_> {
-    /// Whether the key of the frequent line at the front of `rest` is one. N is as in [`Word::is_in`].
+impl KeysFor<'_> {
+    /// Whether they cover that of the frequent line at the front of `rest`. N is as in [`Word::is_in`].
     #[inline(always)]
-    pub(super) fn have_that_of<const N: usize>(&self, rest: &[u8]) -> bool {
+    pub(super) fn cover_that_of<const N: usize>(&self, rest: &[u8]) -> bool {
         let front = &rest[FREQUENT_KEY_AT..];
         let known = match front.first_chunk::<N>() {
             Some(first) => self.words[0].is_in(first) || self.words[1].is_in(first),
             None => false,
         };
-        known || self.have(front)
+        known || self.cover(front)
     }
 
     /// For a short line at the end of the input, and where prefixes are many or long.
     #[inline(never)]
-    fn have(&self, front: &[u8]) -> bool {
+    fn cover(&self, front: &[u8]) -> bool {
         self.rights.is_some_and(|rights| rights.covers(front))
     }
 }
@@ -94,44 +94,51 @@ mod tests {
             "sixteen:9abcdefg",
             "seventeen:abcdefg",
             "a/much/longer/prefix/than/words",
+            "\u{e9}t\u{e9}",
         ];
         let keys = prefixes.iter().flat_map(|prefix| {
-            let end = prefix.len() - 1;
+            let shorter: String = prefix.chars().take(prefix.chars().count() - 1).collect();
+            let other = format!("{shorter}~");
             [
                 (*prefix).to_owned(),
                 format!("{prefix}more"),
-                prefix[..end].to_owned(),
-                format!("{}~", &prefix[..end]),
+                shorter,
+                other,
             ]
         });
-        let keys: Vec<String> = keys.collect();
+        let keys: Vec<String> = keys.filter(|key| !key.is_empty()).collect();
         let mut seen = [0, 0];
         for bits in 1_u32..1 << prefixes.len() {
             let some = (0..prefixes.len()).filter(|at| bits >> at & 1 == 1);
             let some: Vec<&str> = some.map(|at| prefixes[at]).collect();
-            let pass = pass(&format!("read prefix={}", some.join(" prefix=")));
+            let pass = pass(&format!("read,write prefix={}", some.join(" prefix=")));
             for (likely, key) in keys
                 .iter()
                 .flat_map(|one| keys.iter().map(move |other| (one, other)))
             {
                 // The last line of all, or not.
-                let more = ["", "get another\r\n"][bits as usize % 2];
-                let input = format!("get {likely}\r\nget {key}\r\n{more}");
-                let allowed = Allowed::to(&pass, input.as_bytes()).expect("not everything");
-                let rest = &input.as_bytes()[likely.len() + 6..];
-                let told = match allowed.long {
-                    false => allowed.get.have_that_of::<{ Word::STEP }>(rest),
-                    true => allowed.get.have_that_of::<{ Word::LEN_MAX }>(rest),
-                };
-                let expected = some.iter().any(|prefix| key.starts_with(prefix));
-                assert_eq!(told, expected, "{key} behind {likely}, with {some:?}");
-                assert!(
-                    !allowed.set.have_that_of::<{ Word::LEN_MAX }>(rest),
-                    "{key}"
-                );
-                seen[usize::from(told)] += 1;
+                for more in ["", "get another\r\n"] {
+                    let input = format!("get {likely}\r\nget {key}\r\n{more}");
+                    let told = told(&pass, input.as_bytes(), likely.len() + 6);
+                    let expected = some.iter().any(|prefix| key.starts_with(prefix));
+                    assert_eq!(
+                        told,
+                        [expected, false],
+                        "{key} behind {likely}, with {some:?}"
+                    );
+                    seen[usize::from(expected)] += 1;
+                }
             }
         }
         assert!(seen[0] > 1000 && seen[1] > 1000, "{seen:?}");
+    }
+
+    /// Whether a stranger may get, and set, with the key of the line at `at`.
+    fn told(pass: &Pass, input: &[u8], at: usize) -> [bool; 2] {
+        let allowed = Allowed::to(pass, input).expect("not everything");
+        [&allowed.get, &allowed.set].map(|keys| match allowed.long {
+            false => keys.cover_that_of::<{ Word::STEP }>(&input[at..]),
+            true => keys.cover_that_of::<{ Word::LEN_MAX }>(&input[at..]),
+        })
     }
 }

@@ -11,7 +11,8 @@ pub struct Rights {
     acts: Acts,
     /// What keys begin with that it may name; none is any key.
     prefixes: Vec<Prefix>,
-    /// Those that are words, two before the others; with no prefix, what every key begins with.
+    /// Those that are words, two before the others. Where there are fewer: with no prefix what every key begins with, else
+    /// what no key of a frequent line does.
     words: [Word; 2],
     other_words: Vec<Word>,
     /// Whether any of these takes two steps.
@@ -48,7 +49,7 @@ impl Word {
         mask: [0; 2],
     };
 
-    /// No key begins with it: a byte of zero.
+    /// No key of a frequent line begins with it: a byte of zero. Others may.
     pub(crate) const NEVER: Self = Self {
         bits: [0; 2],
         mask: [u8::MAX as u64, 0],
@@ -141,7 +142,8 @@ impl Rights {
         self.acts.has(act) && self.covers(front)
     }
 
-    /// Two words: whatever begins with one it may name, of the rest [`Self::covers`] tells. The first is what `likely` begins
+    /// Two words: of the keys of frequent lines it may name those that begin with one; of the rest [`Self::covers`] tells. The
+    /// first is what `likely` begins
     /// with, a key and what follows it, since keys that are asked for together are often alike.
     #[inline]
     pub(crate) fn words(&self, likely: &[u8]) -> [&Word; 2] {
@@ -164,10 +166,8 @@ impl Rights {
     /// Whether it may name that key; `front` may be a line of text from its key on.
     #[inline]
     pub(crate) fn covers(&self, front: &[u8]) -> bool {
-        let first: Option<&[u8; Word::LEN_MAX]> = front.first_chunk();
-        first.is_some_and(|first| self.words.iter().any(|word| word.is_in(first)))
-            || self.prefixes.is_empty()
-            || self.prefixes.iter().any(|prefix| prefix.begins(front))
+        let mut prefixes = self.prefixes.iter();
+        self.prefixes.is_empty() || prefixes.any(|prefix| prefix.begins(front))
     }
 
     /// Whether these are an admin's.
@@ -203,6 +203,11 @@ mod tests {
     #[test]
     fn keys_are_judged_by_how_they_begin() {
         let some = rights(&["read"], &["app:", "a/much/longer:one"]);
+        let one = rights(&["read"], &["app:"]);
+        assert!(
+            !one.may_with(Act::Get, b"\0 and more than sixteen")
+                && !one.may_read(b"\0, as well, of all")
+        );
         for (key, may) in [
             ("app:", true),
             ("app:1", true),
@@ -217,6 +222,9 @@ mod tests {
             ("apps:1234567", false),
             ("App:1234567", false),
             ("xapp:1", false),
+            ("\0", false),
+            ("\0 and more than sixteen", false),
+            ("\u{e9}and more than sixteen", false),
         ] {
             assert_eq!(some.may_with(Act::Get, key.as_bytes()), may, "{key}");
             let line = format!("{key}\r\nget app:2\r\n");
