@@ -11,12 +11,12 @@ const FAILURE: &str = "CLIENT_ERROR authentication failure";
 
 #[test]
 fn each_failure_is_one_line_without_the_password() {
-    let guarded = Guarded::start(USERS, &[]);
+    let guarded = Guarded::start(&format!("{USERS}f\"o\u{e9}:bar\n"), &[]);
     let mut conn = guarded.connect();
-    for user in ["foo", "eve", "f\x01\"o"] {
+    for user in ["foo", "hunter2", "f\"o\u{e9}"] {
         assert_eq!(say(&mut conn, user, "hunter2"), FAILURE);
     }
-    guarded.wait_for_log(r#"authentication failure of user `f\x01\"o`"#);
+    guarded.wait_for_log(r#"authentication failure of user `f\"o\xc3\xa9`"#);
     let log = guarded.server.log();
     let lines = log
         .lines()
@@ -28,6 +28,11 @@ fn each_failure_is_one_line_without_the_password() {
         "{log}"
     );
     assert!(!log.contains("hunter2"), "{log}");
+    // Who is nobody may have said the password first.
+    assert!(
+        lines[1].contains("authentication failure of a user who is not listed"),
+        "{log}"
+    );
     assert_eq!(say(&mut conn, "foo", "bar"), "STORED");
     assert_eq!((conn.stat("auth_cmds"), conn.stat("auth_errors")), (4, 3));
 }
@@ -112,6 +117,28 @@ fn who_has_come_in_before_does_not_wait_for_those_who_guess() {
     guarded.connect_as("foo", "bar");
     // Else those before it would have been judged by now.
     assert!(known.stat("auth_errors") < 9);
+}
+
+/// Whoever hangs up as soon as the answer does not come at once has learnt as much as who waits for it.
+#[test]
+fn a_guess_that_nobody_waits_for_is_a_failure_too() {
+    let guarded = Guarded::start(USERS, &["-t", "1"]);
+    let mut known = guarded.connect_as("foo", "bar");
+    // From now on the next answers take a moment.
+    assert_eq!(say(&mut guarded.connect(), "foo", "baz"), FAILURE);
+    for sent in 3..=5 {
+        let mut guess = guarded.connect();
+        guess.send(b"set a 0 0 7\r\nfoo baz\r\n");
+        wait_until(LIMIT, "the claim", || known.stat("auth_cmds") == sent);
+    }
+    let failures = || {
+        guarded
+            .server
+            .log()
+            .matches("failure of user `foo`")
+            .count()
+    };
+    wait_until(LIMIT, "a line for each", || failures() == 4);
 }
 
 /// Neither by the limit of all connections nor by what is kept for admins.

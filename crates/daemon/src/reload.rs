@@ -32,8 +32,6 @@ pub(crate) struct Files {
 /// Why to read.
 enum Reason {
     Signal,
-    /// Something has changed in a folder.
-    Changed,
     /// A client waits for the outcome.
     Asked(Sender<Result<(), TlsError>>),
 }
@@ -49,11 +47,12 @@ impl Reloads {
             return Ok(None);
         }
         let (sender, reasons) = channel::unbounded();
-        let changed = sender.clone();
+        // One that waits to be looked into stands for all.
+        let (changed, changes) = channel::bounded(1);
         let run = move || {
-            // It watches as long as it lives.
-            let _watcher = watch(&files.paths(), changed);
-            files.serve(&reasons);
+            // It watches as long as it lives. Without one nobody tells of changes, but somebody could.
+            let _watcher = watch(&files.paths(), changed.clone());
+            files.serve(&reasons, &changes);
         };
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(run);
         match thread {
@@ -78,15 +77,16 @@ impl Reloads {
     }
 }
 
-/// Watches the folders of `paths`. `None` if that cannot be, which is logged.
-fn watch(paths: &[&Path], changed: Sender<Reason>) -> Option<RecommendedWatcher> {
+/// Watches the folders of those of `paths` that can be seen. `None` if that cannot be, which is logged.
+fn watch(paths: &[&Path], changed: Sender<()>) -> Option<RecommendedWatcher> {
     let on_event = move |event: notify::Result<notify::Event>| {
         // That a file is read changes nothing, and the thread does so itself.
         if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-            let _ = changed.send(Reason::Changed);
+            let _ = changed.try_send(());
         }
     };
-    let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| folder(path)).collect();
+    let seen = paths.iter().filter(|path| secret::stamp(path).is_some());
+    let folders: BTreeSet<&Path> = seen.filter_map(|path| folder(path)).collect();
     let watcher = notify::recommended_watcher(on_event).and_then(|mut watcher| {
         for folder in folders {
             watcher.watch(folder, RecursiveMode::NonRecursive)?;
@@ -124,7 +124,7 @@ impl Files {
 
     /// Reads when there is a reason. A change is waited out for a moment, since a pair of files is not written at once;
     /// other files of the same folders put that off no longer.
-    fn serve(&self, reasons: &Receiver<Reason>) {
+    fn serve(&self, reasons: &Receiver<Reason>, changes: &Receiver<()>) {
         let (mut seen, mut settled) = (Vec::new(), channel::never());
         let look_again = channel::tick(FILES_LOOK);
         loop {
@@ -135,9 +135,9 @@ impl Files {
             }
             channel::select! {
                 recv(look_again) -> _ => {}
+                recv(changes) -> _ => {}
                 recv(reasons) -> reason => match reason {
                     Err(_) => return,
-                    Ok(Reason::Changed) => {}
                     Ok(Reason::Signal) => {
                         systemd::reloading();
                         self.read(false);

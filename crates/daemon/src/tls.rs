@@ -144,9 +144,10 @@ impl Certs {
         self.loader.paths()
     }
 
-    /// Whether the files are others than those that were read last.
+    /// Whether the files are others than those that were read last, as far as they can be seen.
     pub(crate) fn files_changed(&self) -> bool {
-        self.in_force.load().stamps != stamps(&self.loader)
+        let stamps = stamps(&self.loader);
+        stamps.iter().all(Option::is_some) && stamps != self.in_force.load().stamps
     }
 
     /// Reads the files anew: all is good and goes into force for new connections, or the old stays. Only one thread may

@@ -64,7 +64,7 @@ pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 pub(crate) const FAILURE_ADDRESSES_MAX: usize = 4096;
 
 /// Pairs of a user and the address that it has come in from, as far as they are kept; then they are all forgotten. So many
-/// wrong passwords for one of them, and it is forgotten, too, until the user has come in the slow way.
+/// wrong passwords for one of them, and it is forgotten, too, until the user has come in there as others do.
 pub(crate) const REGULARS_MAX: usize = 4096;
 pub(crate) const GUESSES_MAX: u32 = 10;
 

@@ -81,9 +81,10 @@ impl Users {
         &self.path
     }
 
-    /// Whether the file is another than that which was read last.
+    /// Whether the file is another than that which was read last, as far as it can be seen.
     pub(crate) fn file_changed(&self) -> bool {
-        self.in_force.load().stamp != secret::stamp(&self.path)
+        let stamp = secret::stamp(&self.path);
+        stamp.is_some() && stamp != self.in_force.load().stamp
     }
 
     /// Reads the file anew: all is good and goes into force, or the old stays. Only one thread may call this at a time.
@@ -93,6 +94,7 @@ impl Users {
         let mut figures = old.figures;
         let file = match read(&self.path, self.allow_world_readable) {
             Ok(file) => {
+                inherit(&file, &old.file);
                 // The gate first: who is judged meanwhile by the old file comes in only by what is in both.
                 self.gate.replace(file.admitted(Password::id));
                 figures.users = file.count();
@@ -114,7 +116,7 @@ impl Users {
     }
 
     /// The entry whose password this is, if it is one of the user's. Where there are hashes, a wrong password takes one for
-    /// everybody: how long it took does not tell whether the name is somebody's.
+    /// everybody, so that the time does not tell whether the name is somebody's; but a user of several hashes takes several.
     pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> Option<EntryId> {
         if let Some(entry) = self.known(name, password) {
             return Some(entry);
@@ -123,7 +125,10 @@ impl Users {
         let listed = file.passwords(name);
         let right = listed.iter().find(|one| one.is_by_hash(password));
         if !listed.iter().any(Password::is_hashed) {
-            let decoy = file.all_passwords().flatten().find(|one| one.is_hashed());
+            let decoy = file
+                .all_passwords()
+                .flat_map(|(_, all)| all)
+                .find(|one| one.is_hashed());
             _ = decoy.map(|decoy| decoy.is_by_hash(password));
         }
         right.map(Password::id)
@@ -141,6 +146,20 @@ impl Users {
     /// For `stats`.
     pub(crate) fn figures(&self) -> UsersFigures {
         self.in_force.load().figures
+    }
+}
+
+/// What was found in an earlier reading is known of the entries that are still there: nobody waits for a hash anew.
+fn inherit(file: &List, earlier: &List) {
+    for (name, passwords) in file.all_passwords() {
+        for (one, other) in passwords.iter().flat_map(|one| {
+            earlier
+                .passwords(name)
+                .iter()
+                .map(move |other| (one, other))
+        }) {
+            one.inherit(other);
+        }
     }
 }
 

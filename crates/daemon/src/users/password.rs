@@ -86,6 +86,23 @@ impl Password {
         kept.is_some_and(|kept| kept.ct_eq(given).into())
     }
 
+    /// Knows what was found of the same entry in an earlier reading.
+    pub(crate) fn inherit(&self, earlier: &Self) {
+        if let (
+            Self::Hashed { hash, found_right },
+            Self::Hashed {
+                hash: same,
+                found_right: known,
+            },
+        ) = (self, earlier)
+            && hash == same
+            && let Some(known) = known.get()
+        {
+            // It was just read, and nobody else has it.
+            let _ = found_right.set(*known);
+        }
+    }
+
     /// Whether a hash stood there.
     pub(crate) fn is_hashed(&self) -> bool {
         matches!(self, Self::Hashed { .. })

@@ -25,9 +25,6 @@ use crate::gate::EntryId;
 use crate::shared::ConnInfo;
 use crate::tls::TlsError;
 
-/// Bytes of a user's name that are logged.
-const NAME_LOGGED_MAX: usize = 64;
-
 /// What the daemon is asked.
 pub(crate) enum Question {
     /// To read the certificates anew (`refresh_certs`).
@@ -40,6 +37,8 @@ pub(crate) enum Question {
 pub(crate) struct Claim {
     pub(crate) user: Box<[u8]>,
     pub(crate) password: Box<[u8]>,
+    /// Whether there is a user of that name.
+    pub(crate) is_listed: bool,
     pub(crate) info: Arc<ConnInfo>,
 }
 
@@ -65,6 +64,8 @@ struct Asked {
     answer: Sender<Answer>,
     wanted: Weak<()>,
     waker: Arc<mio::Waker>,
+    /// It is to be judged though nobody waits for the answer.
+    is_guess: bool,
 }
 
 /// How the thread is reached; it ends with its last handle.
@@ -112,6 +113,7 @@ impl Clerk {
             answer: sender,
             wanted: Arc::downgrade(&wanted),
             waker,
+            is_guess: false,
         };
         // The thread lives as long as this handle.
         let _ = self.0.send(asked);
@@ -189,33 +191,26 @@ impl Desk {
         }
     }
 
-    /// Takes a question in; one that takes no time is answered.
-    fn take(&mut self, asked: Asked) {
-        if let Question::Claim(claim) = &asked.question
-            && let Some(proven) = self.recognise(claim)
-        {
-            return asked.answer(Answer::Judged(Some(proven)));
+    /// Takes a question in. Somebody who comes in regularly is answered at once, if the password is known. It may be a guess
+    /// if not, which it is too late to take back: that it was not answered at once has told that it is wrong.
+    fn take(&mut self, mut asked: Asked) {
+        if let Question::Claim(claim) = &asked.question {
+            let regular = claim.regular();
+            if self.regulars.contains(&regular) {
+                let known = self.daemon.known_password(&claim.user, &claim.password);
+                if let Some(entry) = known {
+                    return asked.answer(Answer::Judged(Some((regular.1, entry))));
+                }
+                self.regulars.guessed(&regular);
+                asked.is_guess = true;
+            }
         }
         self.waiting.push(asked);
     }
 
-    /// Recognises somebody who comes in regularly.
-    fn recognise(&mut self, claim: &Claim) -> Option<Proven> {
-        let regular = claim.regular();
-        if !self.regulars.contains(&regular) {
-            return None;
-        }
-        let known = self.daemon.known_password(&claim.user, &claim.password);
-        if known.is_none() && self.regulars.guessed(&regular) {
-            // Some may not have waited for an answer, which is a failure all the same.
-            self.slow.failed(claim.address(), self.clock.elapsed());
-        }
-        Some((regular.1, known?))
-    }
-
     /// Answers the next question that is due. Others from its address have their turn behind those from elsewhere.
     fn answer_next(&mut self) {
-        self.waiting.retain(|asked| asked.wanted.strong_count() > 0);
+        self.waiting.retain(Asked::is_to_be_answered);
         let now = self.clock.elapsed();
         let next = self.waiting.iter().position(|asked| self.due(asked) <= now);
         let Some(next) = next else { return };
@@ -239,17 +234,24 @@ impl Desk {
         }
         self.slow.failed(claim.address(), self.clock.elapsed());
         // Not limited in rate as other causes are: each failure is to be found in the log, and the delays bound how many an
-        // address has.
-        log::warn!(
-            "{}: authentication failure of user `{}`",
-            claim.info.peer,
-            claim.user[..claim.user.len().min(NAME_LOGGED_MAX)].escape_ascii()
-        );
+        // address has. What is nobody's name may be anything: a password, or a value to be stored.
+        let peer = &claim.info.peer;
+        match claim.is_listed {
+            true => {
+                let name = claim.user.escape_ascii();
+                log::warn!("{peer}: authentication failure of user `{name}`");
+            }
+            false => log::warn!("{peer}: authentication failure of a user who is not listed"),
+        }
         None
     }
 }
 
 impl Asked {
+    fn is_to_be_answered(&self) -> bool {
+        self.is_guess || self.wanted.strong_count() > 0
+    }
+
     /// Answers it.
     fn answer(self, answer: Answer) {
         // Whoever asked may be gone.

@@ -8,6 +8,11 @@ use crate::limits::{
     FAILURE_ADDRESSES_MAX, FAILURE_DELAY, FAILURE_DELAY_MAX, FAILURE_MEMORY, FAILURES_COUNTED,
 };
 
+const _: () = assert!(
+    FAILURES_COUNTED < u32::BITS,
+    "the delay is doubled so often"
+);
+
 /// The failures of an address.
 struct Failures {
     count: u32,

@@ -96,6 +96,7 @@ impl Turn<'_> {
         let claim = Claim {
             user: user.into(),
             password: password.into(),
+            is_listed: pass.knows(user),
             info: Arc::clone(&pass.info),
         };
         self.ask_clerk(session, Question::Claim(claim), teller);

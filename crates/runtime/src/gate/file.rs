@@ -185,8 +185,9 @@ impl<P> UsersFile<P> {
     }
 
     /// The passwords of each user.
-    pub fn all_passwords(&self) -> impl Iterator<Item = &[P]> {
-        self.users.values().map(|user| &user.passwords[..])
+    pub fn all_passwords(&self) -> impl Iterator<Item = (&[u8], &[P])> {
+        let users = self.users.iter();
+        users.map(|(name, user)| (&name[..], &user.passwords[..]))
     }
 
     /// Whom the gate lets in; `id` tells passwords apart.
