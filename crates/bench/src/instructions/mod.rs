@@ -6,6 +6,7 @@
 //! figure the median of five is told.
 
 mod callgrind;
+mod rights;
 mod strace;
 
 use std::path::PathBuf;
@@ -59,6 +60,9 @@ pub(crate) struct InstructionsArgs {
     /// a binary frame takes more than 1.1 times the classic one's
     #[arg(long, value_name = "A,B,C,D", num_args = 0..=1, require_equals = true, default_missing_value = "1200,650,850,400", value_delimiter = ',')]
     limit: Option<Vec<f64>>,
+    /// Count gets 16 deep of clients with rights, too; fail when these take so many % more than without a users file
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_missing_value = "3")]
+    rights: Option<f64>,
     /// Count instructions only
     #[arg(long)]
     no_syscalls: bool,
@@ -193,9 +197,14 @@ pub(crate) fn run(args: &InstructionsArgs) -> Result<()> {
         all.iter().find(|figures| figures.server == "larderd"),
     ) {
         (Some(_), None) => bail!("there is nothing to hold to the limit: larderd was not measured"),
-        (Some(limit), Some(ours)) => hold_to(limit, ours),
-        (None, _) => Ok(()),
+        (Some(limit), Some(ours)) => hold_to(limit, ours)?,
+        (None, _) => {}
     }
+    let Some(most) = args.rights else {
+        return Ok(());
+    };
+    let larderd = specs.iter().find(|spec| spec.name == "larderd");
+    rights::run(args, larderd.context("--rights counts larderd")?, most)
 }
 
 fn specs(args: &InstructionsArgs) -> Result<Vec<Spec>> {

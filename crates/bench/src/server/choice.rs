@@ -69,6 +69,7 @@ impl Ours {
             name: "larderd".to_owned(),
             words,
             check: Check::Full,
+            users: None,
         }))
     }
 

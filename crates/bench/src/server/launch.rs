@@ -28,11 +28,13 @@ use crate::tls::{TlsClient, make_certificate};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spec {
     pub(crate) name: String,
-    /// The command's words; `{port}`, `{socket}`, `{memory}`, `{threads}`, `{cert}` and `{key}` are filled in at each
-    /// start.
+    /// The command's words; `{port}`, `{socket}`, `{memory}`, `{threads}`, `{cert}`, `{key}` and `{users}` are filled in
+    /// at each start.
     pub(crate) words: Vec<String>,
     /// How closely its replies can be looked at.
     pub(crate) check: Check,
+    /// What stands in the file `{users}`.
+    pub(crate) users: Option<String>,
 }
 
 impl Spec {
@@ -54,6 +56,7 @@ impl Spec {
             name: name.to_owned(),
             words,
             check: Check::Full,
+            users: None,
         })
     }
 
@@ -80,7 +83,16 @@ impl Spec {
             name: "floor".to_owned(),
             words,
             check: Check::Shape,
+            users: None,
         })
+    }
+
+    /// The same larderd with a users file.
+    pub(crate) fn with_users(&self, text: &str) -> Self {
+        let mut spec = self.clone();
+        spec.words.extend(["-Y", "{users}"].map(str::to_owned));
+        spec.users = Some(text.to_owned());
+        spec
     }
 
     fn listening(&self) -> Listening {
@@ -175,6 +187,10 @@ impl Server {
         let output = dir.path().join(OUTPUT);
         File::create(&output)
             .and_then(|file| file.set_permissions(Permissions::from_mode(0o666)))?;
+        if let Some(users) = &spec.users {
+            fs::write(dir.path().join(USERS), users)?;
+            fs::set_permissions(dir.path().join(USERS), Permissions::from_mode(0o600))?;
+        }
         let words = words_of(spec, launch, port, dir.path());
         let mut command = Command::new(&words[0]);
         command
@@ -318,6 +334,9 @@ impl Drop for Server {
 /// The wrapper's file in a server's folder.
 const OUTPUT: &str = "output";
 
+/// Its users file there.
+const USERS: &str = "users";
+
 /// Its Unix socket there.
 const SOCKET: &str = "socket";
 
@@ -363,6 +382,7 @@ fn words_of(spec: &Spec, launch: &Launch, port: u16, dir: &Path) -> Vec<String> 
         ("{key}", file("key.pem")),
         ("{memory}", launch.memory_mb.to_string()),
         ("{threads}", launch.threads.to_string()),
+        ("{users}", file(USERS)),
         ("{output}", file(OUTPUT)),
     ]);
     let mut words = Vec::new();
