@@ -29,11 +29,11 @@ fuzz_target!(|text: &[u8]| {
             let lines: Vec<&[u8]> = lines
                 .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
                 .collect();
-            // A carriage return that is a password's last byte would be a part of the line's end.
-            let has_return = lines.iter().any(|line| line.ends_with(b"\r"));
-            let ends = [&b"\r\n"[..], b"\n", b"\n# a comment: of nobody\n\n"];
-            for end in &ends[..if has_return { 1 } else { ends.len() }] {
-                assert_eq!(read(&lines.join(*end)).as_ref(), Ok(&admitted));
+            // A carriage return that is a password's last byte could be taken for a part of the line's end.
+            if !lines.iter().any(|line| line.ends_with(b"\r")) {
+                for end in [&b"\n"[..], b"\r\n", b"\n# a comment: of nobody\n\n"] {
+                    assert_eq!(read(&lines.join(end)).as_ref(), Ok(&admitted));
+                }
             }
             let open = lines.iter().any(|line| line.starts_with(b"@default"));
             assert!(open || admitted.strangers.is_none());

@@ -25,7 +25,7 @@ use crate::table::Table;
 use crate::workload::{Asking, Data, KeyNames, Mix, Picks, Popularity, ValueSizes};
 
 /// Options of `instructions`
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Valgrind forbids raising the hard limit of open files, so servers are started with a limit of \
 2000, and memcached has to be told to want no more:\n\n  \

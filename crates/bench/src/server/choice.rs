@@ -9,7 +9,7 @@ use super::launch::{Listening, Spec};
 use crate::replies::Check;
 
 /// The options about servers that every comparing subcommand has.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Ours {
     /// larderd's executable [default: the one beside larder-bench]
     #[arg(long, value_name = "PATH", conflicts_with = "no_larderd")]
