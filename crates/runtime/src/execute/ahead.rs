@@ -61,7 +61,7 @@ impl Turn<'_> {
     }
 
     /// The same up to the first line that its client may not do: that is judged and answered when it comes to be the first.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn several_allowed(
         &self,
         session: &mut Session,
