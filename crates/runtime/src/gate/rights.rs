@@ -2,6 +2,7 @@
 
 use larder_protocol::limits::KEY_MAX;
 use larder_protocol::text::uri_encode;
+use wide::u8x16;
 
 use super::acts::{Act, Acts};
 
@@ -15,7 +16,7 @@ pub struct Rights {
     /// what no key of a frequent line does.
     words: [Word; 2],
     other_words: Vec<Word>,
-    /// Whether any of these takes two steps.
+    /// Whether any of these is long.
     long: bool,
 }
 
@@ -28,58 +29,69 @@ pub(crate) struct Prefix {
     encoded: Box<[u8]>,
 }
 
-/// A prefix that can be looked for in one step or two: of 16 bytes at most.
+/// A prefix that can be looked for in one step: of 16 bytes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    bits: [u64; 2],
+    bits: u8x16,
     /// Which of the bits are meant.
-    mask: [u64; 2],
+    mask: u8x16,
 }
 
 impl Word {
-    /// Bytes that are compared in one step.
-    pub(crate) const STEP: usize = size_of::<u64>();
-
     /// Bytes of the longest.
-    pub(crate) const LEN_MAX: usize = 2 * Self::STEP;
+    pub(crate) const LEN_MAX: usize = 16;
+
+    /// Bytes of the longest that is not long: in a step of so many there are 4 instructions less than in one of all.
+    pub(crate) const SHORT_MAX: usize = size_of::<u64>();
 
     /// Every key begins with it.
     const ALWAYS: Self = Self {
-        bits: [0; 2],
-        mask: [0; 2],
+        bits: u8x16::ZERO,
+        mask: u8x16::ZERO,
     };
 
     /// No key of a frequent line begins with it: a byte of zero. Others may.
     pub(crate) const NEVER: Self = Self {
-        bits: [0; 2],
-        mask: [u8::MAX as u64, 0],
+        bits: u8x16::ZERO,
+        mask: u8x16::new([u8::MAX, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
     };
 
     fn new(bytes: &[u8]) -> Option<Self> {
-        let mut word = Self::ALWAYS;
-        if bytes.len() > Self::LEN_MAX {
-            return None;
-        }
-        for (at, &byte) in bytes.iter().enumerate() {
-            let (step, shift) = (at / Self::STEP, 8 * (at % Self::STEP));
-            word.bits[step] |= u64::from(byte) << shift;
-            word.mask[step] |= u64::from(u8::MAX) << shift;
-        }
-        Some(word)
+        let (mut bits, mut mask) = ([0; Self::LEN_MAX], [0; Self::LEN_MAX]);
+        bits.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        mask.get_mut(..bytes.len())?.fill(u8::MAX);
+        Some(Self {
+            bits: u8x16::new(bits),
+            mask: u8x16::new(mask),
+        })
     }
 
-    /// Whether it takes two steps.
-    fn is_long(self) -> bool {
-        self.mask[1] != 0
+    fn is_long(&self) -> bool {
+        self.mask.as_array()[Self::SHORT_MAX] != 0
     }
 
-    /// Whether these bytes begin with it, as far as they go: N is [`Self::STEP`], if it is not long, or [`Self::LEN_MAX`].
+    /// Whether these bytes begin with it: [`Self::LEN_MAX`] of them, or [`Self::SHORT_MAX`] where no word is long.
     #[inline(always)]
-    pub(crate) fn is_in<const N: usize>(self, first: &[u8; N]) -> bool {
-        let (steps, _) = first.as_chunks();
-        let mut steps = steps.iter().zip(self.bits).zip(self.mask);
-        steps.all(|((&step, bits), mask)| (u64::from_le_bytes(step) ^ bits) & mask == 0)
+    pub(crate) fn is_in<const N: usize>(&self, first: &[u8; N]) -> bool {
+        match first.first_chunk() {
+            Some(first) => {
+                let differs = (u8x16::new(*first) ^ self.bits) & self.mask;
+                differs.simd_eq(u8x16::ZERO).to_bitmask() == u16::MAX.into()
+            }
+            None => {
+                let [bits, mask] = [self.bits, self.mask].map(|all| short(all.as_array()));
+                (short(first) ^ bits) & mask == 0
+            }
+        }
     }
+}
+
+/// The first bytes of some, as one number.
+#[inline(always)]
+fn short(bytes: &[u8]) -> u64 {
+    bytes
+        .first_chunk()
+        .map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 impl Prefix {
@@ -116,7 +128,7 @@ impl Rights {
     pub(crate) fn new(acts: Acts, prefixes: Vec<Prefix>) -> Self {
         let words = prefixes.iter();
         let mut words = words.filter_map(|prefix| Word::new(&prefix.bytes));
-        let long = words.clone().any(Word::is_long);
+        let long = words.clone().any(|word| word.is_long());
         let otherwise = match prefixes[..] {
             [] => Word::ALWAYS,
             _ => Word::NEVER,
@@ -158,7 +170,7 @@ impl Rights {
         }
     }
 
-    /// Whether any word takes two steps.
+    /// Whether any word is long.
     pub(crate) fn has_long_words(&self) -> bool {
         self.long
     }
