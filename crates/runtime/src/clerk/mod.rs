@@ -187,6 +187,8 @@ impl Desk {
     fn due(&self, asked: &Asked) -> Duration {
         match &asked.question {
             Question::RefreshCerts => Duration::ZERO,
+            // It keeps nobody waiting, and nobody learns the answer.
+            Question::Claim(_) if !asked.is_wanted() => Duration::ZERO,
             Question::Claim(claim) => self.slow.due(claim.address()),
         }
     }
@@ -210,7 +212,8 @@ impl Desk {
 
     /// Answers the next question that is due. Others from its address have their turn behind those from elsewhere.
     fn answer_next(&mut self) {
-        self.waiting.retain(Asked::is_to_be_answered);
+        self.waiting
+            .retain(|asked| asked.is_guess || asked.is_wanted());
         let now = self.clock.elapsed();
         let next = self.waiting.iter().position(|asked| self.due(asked) <= now);
         let Some(next) = next else { return };
@@ -248,8 +251,8 @@ impl Desk {
 }
 
 impl Asked {
-    fn is_to_be_answered(&self) -> bool {
-        self.is_guess || self.wanted.strong_count() > 0
+    fn is_wanted(&self) -> bool {
+        self.wanted.strong_count() > 0
     }
 
     /// Answers it.
