@@ -5,6 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use crate::support::{Secrets, Tool};
 use crate::users::{Guarded, LIMIT, say};
 
@@ -55,6 +58,12 @@ fn what_cannot_be_a_line_is_refused() {
         ("", b"secret", "the user has no name"),
         ("a:b", b"secret", "a user's name has no colon"),
         ("@ann", b"secret", "does not begin with @"),
+        ("#ann", b"secret", "does not begin with @ or #"),
+        (
+            "--help",
+            b"secret",
+            "needs the name of the user, and nothing else: it asks",
+        ),
         ("ann", b"", "the password is empty"),
         ("ann", b"\n", "the password is empty"),
         ("ann", &[b'x'; 600], "longer than 512 bytes"),
@@ -80,6 +89,12 @@ fn bad_files_are_refused_at_the_start() {
         code == Some(1) && output.contains("cannot be read"),
         "{output}"
     );
+    mkfifo(&path, Mode::S_IRUSR).expect("a pipe");
+    let (code, output) = check(&[]);
+    assert!(
+        code == Some(1) && output.contains("is no regular file"),
+        "{output}"
+    );
     files.write("users", "foo:bar\nbaz\n");
     let (code, output) = check(&[]);
     assert!(
@@ -90,6 +105,8 @@ fn bad_files_are_refused_at_the_start() {
     assert_eq!(check(&[]).0, Some(0));
     assert_eq!(check(&["-S"]).0, Some(0));
     assert_eq!(check(&["-B", "binary"]).0, Some(64));
+    let (_, output) = check(&["-o", "entry_timeout=0"]);
+    assert!(output.contains("should be a second or more"), "{output}");
     assert_eq!(check(&["-S", "-B", "ascii"]).0, Some(64));
     for (mode, words) in [
         (0o644, "users: anybody may read it (mode 0644)"),

@@ -59,10 +59,11 @@ pub(crate) fn start(verbosity: u32) {
     let mut builder = Builder::new();
     match by_variable {
         true => builder.parse_env(Env::default()),
-        // The filter lets everything of ours through: the level is held by `log` itself, where it can be moved.
+        // The filter lets everything of ours through: the level is held by `log` itself, where it can be moved. What others
+        // say could be without end: a line for each line that is written to a log in a folder that is watched.
         false => builder
-            .filter_level(LevelFilter::Trace)
-            .filter_module("mio", LevelFilter::Warn),
+            .filter_level(LevelFilter::Warn)
+            .filter_module(CRATES, LevelFilter::Trace),
     };
     let target = Target::Pipe(Box::new(ToQueue::default()));
     let logger = builder.format_timestamp_millis().target(target).build();

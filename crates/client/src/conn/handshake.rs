@@ -80,6 +80,8 @@ pub(crate) async fn greet(
             flags: ReplyFlags { opaque: None, .. },
             ..
         } => Ok(Dialect::Classic),
+        // larderd knows the command, and the key is none that we may name.
+        Reply::Error(ServerError::Client(b"permission denied")) => Ok(Dialect::Meta),
         Reply::Error(ServerError::Unknown(b"")) => Ok(Dialect::Classic),
         other => Err(refusal(other, credentials)),
     })

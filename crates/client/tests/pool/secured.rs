@@ -76,6 +76,28 @@ async fn a_user_and_a_password() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_not_do_everything() {
+    let folder = open_folder();
+    let lines = "ada:x\n@ada read,write prefix=app:\nmonitor:x\n@monitor stats\n";
+    let users = secret(folder.path(), "users", lines);
+    let server = Server::start(Kind::Larderd, &["-Y", users.to_str().expect("a path")]);
+    let client = |user| {
+        builder(&server)
+            .credentials(user, "x")
+            .build()
+            .expect("a client")
+    };
+    let ada = client("ada");
+    ada.set("app:k", "v", Ttl::Never).await.expect("hers");
+    let item = ada.get("app:k").await.expect("hers");
+    assert!(item.is_some_and(|item| item.data == "v"));
+    let error = ada.get("web:k").await.expect_err("another's").to_string();
+    assert!(error.contains("permission denied"), "{error}");
+    let error = client("monitor").get("app:k").await.expect_err("nobody's");
+    assert!(error.to_string().contains("permission denied"), "{error}");
+}
+
+#[tokio::test]
 async fn a_password_that_is_kept_as_a_hash() {
     let folder = open_folder();
     let line = hashed("ann", "s3cret: with blanks");

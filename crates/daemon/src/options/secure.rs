@@ -121,14 +121,17 @@ pub(super) const SUBOPTIONS: &[Opt] = &[
         "How long a client may take to come in, in seconds or with a unit: its TLS handshake, and with -Y saying who \
          it is.",
         |s, text| {
-            s.entry_timeout_s = time(text, SECOND)?.max(1);
+            s.entry_timeout_s = match time(text, SECOND)? {
+                0 => return Err(Refusal::value("should be a second or more")),
+                seconds => seconds,
+            };
             Ok(())
         },
     ),
     value(
         ["entering_max", "num", "1000", "4000"],
         "",
-        "Most clients that have not come in at once, over all workers; beyond them the oldest is given up.",
+        "Most clients that have not come in at once, a share of them at each worker; beyond them its oldest is given up.",
         |s, text| assign(&mut s.entering_max, number(text, 1..=1_000_000)),
     ),
     Opt {

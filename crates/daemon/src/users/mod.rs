@@ -3,7 +3,7 @@
 
 pub(crate) mod password;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -167,6 +167,10 @@ fn inherit(file: &List, earlier: &List) {
 fn read(path: &Path, allow_world_readable: bool) -> Result<List, String> {
     let name = path.display();
     let unreadable = |error| format!("{name} cannot be read: {error}");
+    // A pipe would be waited for.
+    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Err(format!("{name} is no regular file"));
+    }
     let file = File::open(path).map_err(unreadable)?;
     if !allow_world_readable {
         secret::check(&file).map_err(|why| format!("{name}: {why}"))?;
@@ -183,7 +187,7 @@ fn read(path: &Path, allow_world_readable: bool) -> Result<List, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+
     use std::os::unix::fs::PermissionsExt;
 
     use tempfile::TempDir;

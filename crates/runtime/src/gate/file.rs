@@ -282,7 +282,7 @@ pub fn judge_name(name: &[u8]) -> Result<(), String> {
     let sayable = |byte: &u8| byte.is_ascii_graphic() || !byte.is_ascii();
     match name {
         [] => Err("the user has no name".to_owned()),
-        [b'@', ..] => Err("a user's name does not begin with @".to_owned()),
+        [b'@' | b'#', ..] => Err("a user's name does not begin with @ or #".to_owned()),
         _ if name.len() > USER_NAME_MAX => {
             Err(format!("a user's name has {USER_NAME_MAX} bytes at most"))
         }

@@ -3,11 +3,15 @@
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The common names of its subject, then its alternative names that are a host, an address of mail or a URI. None of a
-/// certificate that cannot be read; TLS has let none such pass.
+/// certificate that cannot be read; TLS has let none such pass. And none of one whose time is over: where sessions are resumed,
+/// it was judged when the first of them began.
 pub(crate) fn names_in(certificate: &[u8]) -> Vec<Box<[u8]>> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Vec::new();
     };
+    if !certificate.validity().is_valid() {
+        return Vec::new();
+    }
     let common = certificate.subject().iter_common_name();
     let common = common.filter_map(|name| name.as_str().ok());
     let alternative = certificate.subject_alternative_name().ok().flatten();
@@ -49,5 +53,14 @@ mod tests {
         for cut in 0..certificate.der().len() {
             assert!(names_in(&certificate.der()[..cut]).is_empty());
         }
+    }
+
+    #[test]
+    fn whose_time_is_over_is_nobody() {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(["ann.example".to_owned()]).expect("names");
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        assert!(names_in(certificate.der()).is_empty());
     }
 }
