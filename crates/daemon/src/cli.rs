@@ -48,10 +48,14 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Request, 
     let args: Vec<OsString> = args.into_iter().collect();
     if args.get(1).is_some_and(|word| word == HASH_PASSWORD) {
         return match args.get(2).and_then(|user| user.to_str()) {
-            Some(user) if args.len() == 3 && !user.starts_with('-') => Ok(Request::HashPassword(user.to_owned())),
-            _ => Err(
-                Refusal::value("hash-password needs the name of the user, and nothing else: it asks for the password, or reads it from a pipe, and prints a line for the users file (-Y)").into(),
-            ),
+            Some(user) if args.len() == 3 && !user.starts_with('-') => {
+                Ok(Request::HashPassword(user.to_owned()))
+            }
+            _ => Err(Refusal::value(
+                "hash-password needs the name of the user, and nothing else: it asks for the password, or reads it \
+                 from a pipe, and prints a line for the users file (-Y)",
+            )
+            .into()),
         };
     }
     let Typed { given, words } = parse(args)?;

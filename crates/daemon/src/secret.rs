@@ -25,6 +25,11 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
     ))
 }
 
+/// Whether files are others now than before, as far as all of them can be seen.
+pub(crate) fn have_changed(before: &[Stamp], now: &[Stamp]) -> bool {
+    now.iter().all(Option::is_some) && now != before
+}
+
 /// Refuses an open file that is no secret, so that what is judged is what is read.
 pub(crate) fn check(file: &File) -> Result<(), String> {
     let mode = file.metadata().map_err(|error| error.to_string())?.mode();

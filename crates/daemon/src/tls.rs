@@ -146,8 +146,7 @@ impl Certs {
 
     /// Whether the files are others than those that were read last, as far as they can be seen.
     pub(crate) fn files_changed(&self) -> bool {
-        let stamps = stamps(&self.loader);
-        stamps.iter().all(Option::is_some) && stamps != self.in_force.load().stamps
+        secret::have_changed(&self.in_force.load().stamps, &stamps(&self.loader))
     }
 
     /// Reads the files anew: all is good and goes into force for new connections, or the old stays. Only one thread may

@@ -84,7 +84,7 @@ impl Users {
     /// Whether the file is another than that which was read last, as far as it can be seen.
     pub(crate) fn file_changed(&self) -> bool {
         let stamp = secret::stamp(&self.path);
-        stamp.is_some() && stamp != self.in_force.load().stamp
+        secret::have_changed(&[self.in_force.load().stamp], &[stamp])
     }
 
     /// Reads the file anew: all is good and goes into force, or the old stays. Only one thread may call this at a time.
@@ -118,11 +118,11 @@ impl Users {
     /// The entry whose password this is, if it is one of the user's. Where there are hashes, a wrong password takes one for
     /// everybody, so that the time does not tell whether the name is somebody's; but a user of several hashes takes several.
     pub(crate) fn check(&self, name: &[u8], password: &[u8]) -> Option<EntryId> {
-        if let Some(entry) = self.known(name, password) {
-            return Some(entry);
-        }
         let file = Arc::clone(&self.in_force.load().file);
         let listed = file.passwords(name);
+        if let Some(known) = known_in(listed, password) {
+            return Some(known.id());
+        }
         let right = listed.iter().find(|one| one.is_by_hash(password));
         if !listed.iter().any(Password::is_hashed) {
             let decoy = file
@@ -137,10 +137,7 @@ impl Users {
     /// The same as far as it can be told without a hash.
     pub(crate) fn known(&self, name: &[u8], password: &[u8]) -> Option<EntryId> {
         let file = Arc::clone(&self.in_force.load().file);
-        // Made for names that are nobody's, too.
-        let given = password::digest(password);
-        let mut listed = file.passwords(name).iter();
-        listed.find(|one| one.is_known(&given)).map(Password::id)
+        known_in(file.passwords(name), password).map(Password::id)
     }
 
     /// For `stats`.
@@ -149,16 +146,20 @@ impl Users {
     }
 }
 
+/// The one of these that this is, as far as it can be told without a hash.
+fn known_in<'a>(listed: &'a [Password], password: &[u8]) -> Option<&'a Password> {
+    // Made for names that are nobody's, too.
+    let given = password::digest(password);
+    listed.iter().find(|one| one.is_known(&given))
+}
+
 /// What was found in an earlier reading is known of the entries that are still there: nobody waits for a hash anew.
 fn inherit(file: &List, earlier: &List) {
     for (name, passwords) in file.all_passwords() {
-        for (one, other) in passwords.iter().flat_map(|one| {
-            earlier
-                .passwords(name)
-                .iter()
-                .map(move |other| (one, other))
-        }) {
-            one.inherit(other);
+        for one in passwords {
+            for other in earlier.passwords(name) {
+                one.inherit(other);
+            }
         }
     }
 }
@@ -187,7 +188,6 @@ fn read(path: &Path, allow_world_readable: bool) -> Result<List, String> {
 
 #[cfg(test)]
 mod tests {
-
     use std::os::unix::fs::PermissionsExt;
 
     use tempfile::TempDir;

@@ -88,15 +88,18 @@ impl Password {
 
     /// Knows what was found of the same entry in an earlier reading.
     pub(crate) fn inherit(&self, earlier: &Self) {
-        if let (
+        let (
             Self::Hashed { hash, found_right },
             Self::Hashed {
-                hash: same,
+                hash: its_hash,
                 found_right: known,
             },
         ) = (self, earlier)
-            && hash == same
-            && let Some(known) = known.get()
+        else {
+            return;
+        };
+        if let Some(known) = known.get()
+            && hash == its_hash
         {
             // It was just read, and nobody else has it.
             let _ = found_right.set(*known);

@@ -86,7 +86,7 @@ const SET: u32 = u32::from_le_bytes(*b"set ");
 /// Recognises a frequent line at the front of the buffer, if it is there whole.
 #[inline(always)]
 pub fn frequent(buf: &[u8]) -> Option<Frequent<'_>> {
-    match u32::from_le_bytes(*buf.first_chunk()?) {
+    match verb(buf)? {
         GET => lone_get(buf),
         SET => plain_set(buf),
         _ => None,
@@ -96,8 +96,8 @@ pub fn frequent(buf: &[u8]) -> Option<Frequent<'_>> {
 /// [`frequent`] of a `get`.
 #[inline(always)]
 pub fn frequent_get(buf: &[u8]) -> Option<Frequent<'_>> {
-    match buf.first_chunk() {
-        Some(&verb) if u32::from_le_bytes(verb) == GET => lone_get(buf),
+    match verb(buf)? {
+        GET => lone_get(buf),
         _ => None,
     }
 }
@@ -105,10 +105,16 @@ pub fn frequent_get(buf: &[u8]) -> Option<Frequent<'_>> {
 /// [`frequent`] of a `set`.
 #[inline(always)]
 pub fn frequent_set(buf: &[u8]) -> Option<Frequent<'_>> {
-    match buf.first_chunk() {
-        Some(&verb) if u32::from_le_bytes(verb) == SET => plain_set(buf),
+    match verb(buf)? {
+        SET => plain_set(buf),
         _ => None,
     }
+}
+
+/// The first four bytes.
+#[inline(always)]
+fn verb(buf: &[u8]) -> Option<u32> {
+    buf.first_chunk().map(|verb| u32::from_le_bytes(*verb))
 }
 
 #[inline(always)]

@@ -41,6 +41,7 @@ impl<'a> Allowed<'a> {
             rights.may(Act::Set) && !pass.is_stranger(),
         );
         let long = rights.has_long_words();
+        // Most who have rights may both, and a choice for each of them would cost a get 16 deep an instruction or two.
         if gets && sets {
             return Some(Self {
                 get: keys,

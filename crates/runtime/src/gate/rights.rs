@@ -116,11 +116,6 @@ impl Prefix {
             encoded: encoded.into(),
         })
     }
-
-    /// Whether a key, or a line from its key on, begins with it.
-    fn begins(&self, front: &[u8]) -> bool {
-        front.starts_with(&self.bytes)
-    }
 }
 
 impl Rights {
@@ -154,9 +149,9 @@ impl Rights {
         self.acts.has(act) && self.covers(front)
     }
 
-    /// Two words: of the keys of frequent lines it may name those that begin with one; of the rest [`Self::covers`] tells. The
-    /// first is what `likely` begins
-    /// with, a key and what follows it, since keys that are asked for together are often alike.
+    /// Two words: of the keys of frequent lines it may name those that begin with one; of the rest [`Self::covers`] tells.
+    /// The first is what `likely` begins with, a key and what follows it, since keys that are asked for together are often
+    /// alike.
     #[inline]
     pub(crate) fn words(&self, likely: &[u8]) -> [&Word; 2] {
         let [first, second] = &self.words;
@@ -178,8 +173,8 @@ impl Rights {
     /// Whether it may name that key; `front` may be a line of text from its key on.
     #[inline]
     pub(crate) fn covers(&self, front: &[u8]) -> bool {
-        let mut prefixes = self.prefixes.iter();
-        self.prefixes.is_empty() || prefixes.any(|prefix| prefix.begins(front))
+        let begins = |prefix: &Prefix| front.starts_with(&prefix.bytes);
+        self.prefixes.is_empty() || self.prefixes.iter().any(begins)
     }
 
     /// Whether these are an admin's.
